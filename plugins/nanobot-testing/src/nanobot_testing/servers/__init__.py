@@ -1,0 +1,1 @@
+"""Servers that speak a vendor's dialect and do as they are told."""
