@@ -27,7 +27,7 @@ class SessionControl(Protocol):
         ...
 
     def reset(self) -> None:
-        """Start afresh: what was said stays in the transcript but is no longer sent to the model."""
+        """Start afresh: what was said stays in the transcript but is no longer sent."""
         ...
 
     def history(self, count: int) -> Sequence[HistoryEntry]:

@@ -1,8 +1,8 @@
 """The hooks. All are synchronous, called once at start-up, and return frozen specs.
 
-A plugin module implements the hooks of the kind under which its entry point is registered, plus any
-of the cross-cutting ones. Nothing is opened here: each spec names a factory that is imported on first
-use.
+A plugin module implements the hooks of the kind under which its entry point is registered, plus
+any of the cross-cutting ones. Nothing is opened here: each spec names a factory that is imported
+on first use.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class StopReason(StrEnum):
     MAX_ITERATIONS = "max_iterations"
     NO_PROGRESS = "no_progress"
     TIME_LIMIT = "time_limit"
-    TOKEN_LIMIT = "token_limit"
+    TOKEN_LIMIT = "token_limit"  # noqa: S105 - a count of tokens, no password
     EMPTY = "empty_final_response"
     BLOCKED = "blocked"
 

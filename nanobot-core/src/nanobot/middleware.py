@@ -19,8 +19,8 @@ class Middleware:
     """Base of all middleware: every method passes on; override what you need.
 
     Each method is called once per turn, model call or tool call, outermost middleware first. An
-    exception of class `NanobotError` is the veto: a tool call becomes an error result, a model call or
-    turn ends with that error.
+    exception of class `NanobotError` is the veto: a tool call becomes an error result, a model
+    call or turn ends with that error.
     """
 
     def around_turn(self, turn: Turn, proceed: TurnNext) -> AsyncIterator[TurnEvent]:
@@ -44,6 +44,7 @@ class Observer(Protocol):
     async def observe(self, event: TurnEvent, turn: Turn) -> None:
         """Take note of an event.
 
-        Runs beside the turn, which does not wait for it. An observer that fails five times is dropped.
+        Runs beside the turn, which does not wait for it. An observer that fails five times is
+        dropped.
         """
         ...

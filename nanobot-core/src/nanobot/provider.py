@@ -1,8 +1,8 @@
 """The contract of a model provider: one request in, a stream of model events out.
 
 A stream yields any number of `ModelText` and `ModelReasoning`, then exactly one `ModelFinish`, and
-nothing after it. Failures are raised as `nanobot.errors.ProviderError` of the right class, before or
-in the midst of the stream. Closing the stream early (``aclose``) must close the connection.
+nothing after it. Failures are raised as `nanobot.errors.ProviderError` of the right class, before
+or in the midst of the stream. Closing the stream early (``aclose``) must close the connection.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class ModelRequest:
         tool_choice: ``none`` forbids calls even if history contains some.
         max_tokens: Most tokens to answer with.
         temperature: Sampling temperature, None for the vendor's default.
-        reasoning_effort: none, minimal, low, medium, high, xhigh, max or adaptive; None for the default.
+        reasoning_effort: none, minimal, low, medium, high, xhigh, max or adaptive; None for the
+            vendor's default.
         cache_key: Stable per session; for vendors that route cache hits by a key.
     """
 

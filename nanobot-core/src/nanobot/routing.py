@@ -17,8 +17,8 @@ class Candidate:
         has_key: A key is configured or in the environment, or none is needed.
         configured: Its section is present in the configuration.
         base_url: The address configured for it, empty for the default.
-        reachable: A local server of this kind was found running; only looked for when nothing else is
-            configured.
+        reachable: A local server of this kind was found running; only looked for when nothing else
+            is configured.
         env_key: The environment variable that gave the key, empty when configuration did.
     """
 

@@ -1,7 +1,7 @@
 """The records that hooks return: what a plugin offers, as data, with nothing imported or opened.
 
-Specs grow only by fields with defaults. ``factory`` is an import string, ``package.module:function``,
-imported on first use. Every factory has one shape::
+Specs grow only by fields with defaults. ``factory`` is an import string,
+``package.module:function``, imported on first use. Every factory has one shape::
 
     @asynccontextmanager
     async def open_<kind>(config, context): yield <object>
@@ -29,8 +29,8 @@ class Spec:
         config: Model of the plugin's configuration section.
         title: What people call it.
         section: Configuration path when it is not ``<kind>.<name>``.
-        options: Data for the factory, read there as ``context.options``. Lets one factory serve many
-            plugins that differ only in data.
+        options: Data for the factory, read there as ``context.options``. Lets one factory serve
+            many plugins that differ only in data.
     """
 
     name: str
@@ -124,8 +124,8 @@ class PromptSpec(Spec):
 
     Args:
         order: Position; lower comes first. The core uses 0 to 90 in steps of ten.
-        placement: ``system`` for text that stays the same between turns, ``turn`` for volatile facts,
-            which go to the end of the user's message.
+        placement: ``system`` for text that stays the same between turns, ``turn`` for volatile
+            facts, which go to the end of the user's message.
     """
 
     order: int = 100
@@ -153,7 +153,8 @@ class KindSpec:
     """An extension point that a plugin opens for others.
 
     Args:
-        name: Plural or mass noun, such as ``search``; the entry-point group is ``nanobot.v1.<name>``.
+        name: Plural or mass noun, such as ``search``; the entry-point group is
+            ``nanobot.v1.<name>``.
         hookspecs: Object that carries the hookspec-marked function ``nanobot_<name>``.
         spec: The class of the records that the hook returns.
         title: What people call it.

@@ -37,11 +37,13 @@ class Workspace:
     Args:
         root: The folder that relative paths start from.
         restricted: True to refuse everything outside the root.
-        denied: Folders and files that are refused even when unrestricted: the instance's own data and
-            transcripts.
+        denied: Folders and files that are refused even when unrestricted: the instance's own data
+            and transcripts.
     """
 
-    def __init__(self, root: Path, *, restricted: bool = True, denied: tuple[Path, ...] = ()) -> None:
+    def __init__(
+        self, root: Path, *, restricted: bool = True, denied: tuple[Path, ...] = ()
+    ) -> None:
         self.root = root
         self.restricted = restricted
         self.denied = denied

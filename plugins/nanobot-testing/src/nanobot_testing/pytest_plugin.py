@@ -1,7 +1,7 @@
 """The guard against weakened contracts.
 
-A class that subclasses a contract may override one of its tests only with an xfail that gives a reason;
-anything else is an error at collection. nanobot itself is imported by the tests, not here.
+A class that subclasses a contract may override one of its tests only with an xfail that gives a
+reason; anything else is an error at collection. nanobot is imported by the tests, not here.
 """
 
 from __future__ import annotations

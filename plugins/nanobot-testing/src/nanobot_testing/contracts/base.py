@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytest
-
 from nanobot.config import PluginConfig
 from nanobot.specs import Spec
+
 from nanobot_testing.host import find_entry_point, load_spec
 
 _FOREIGN = """

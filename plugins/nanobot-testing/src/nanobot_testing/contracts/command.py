@@ -11,6 +11,7 @@ from typing import ClassVar
 from nanobot.command import CommandRequest, HistoryEntry
 from nanobot.errors import ConfigError
 from nanobot.specs import CommandSpec
+
 from nanobot_testing.contracts.base import PluginContract
 from nanobot_testing.host import make_turn, open_spec, run
 

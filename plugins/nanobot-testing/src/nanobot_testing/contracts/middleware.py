@@ -8,6 +8,7 @@ from nanobot.messages import ToolResult
 from nanobot.middleware import Middleware
 from nanobot.specs import MiddlewareSpec
 from nanobot.tool import ToolRequest
+
 from nanobot_testing.contracts.base import PluginContract
 from nanobot_testing.host import make_turn, open_spec, run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nanobot.specs import PromptSpec
+
 from nanobot_testing.contracts.base import PluginContract
 from nanobot_testing.host import make_turn, open_spec, run
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-
 from nanobot import errors
 from nanobot.messages import (
     AssistantMessage,
@@ -23,8 +22,16 @@ from nanobot.messages import (
     ToolUse,
     UserMessage,
 )
-from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning, ModelRequest, ModelText, Segment
+from nanobot.provider import (
+    ModelEvent,
+    ModelFinish,
+    ModelReasoning,
+    ModelRequest,
+    ModelText,
+    Segment,
+)
 from nanobot.specs import ProviderSpec, ToolDefinition
+
 from nanobot_testing.contracts.base import PluginContract
 from nanobot_testing.host import open_spec, run
 from nanobot_testing.servers.dialect import Dialect
@@ -284,9 +291,7 @@ class ProviderContract(PluginContract):
 
         self._with(spec, tmp_path, check, config={"apiBase": "http://127.0.0.1:9"})
 
-    def test_leaving_early_closes_the_connection(
-        self, spec: ProviderSpec, tmp_path: Path
-    ) -> None:
+    def test_leaving_early_closes_the_connection(self, spec: ProviderSpec, tmp_path: Path) -> None:
         async def check(provider: Any, server: Dialect) -> None:
             server.reply(server.text("part", Act.HANG))
             async with aclosing(provider.stream(self._ask())) as events:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-
 from nanobot.errors import ToolError
 from nanobot.messages import ToolResult, Turn
 from nanobot.specs import ToolDefinition, ToolSpec
 from nanobot.tool import Tool, ToolRequest
+
 from nanobot_testing.contracts.base import PluginContract
 from nanobot_testing.host import make_turn, open_spec, run
 
@@ -39,7 +39,7 @@ def _check_schema(schema: object, where: str) -> None:
     assert isinstance(properties, Mapping)
     for name, part in properties.items():
         _check_schema(part, f"{where}.{name}")
-    for name in schema.get("required", ()):  # type: ignore[attr-defined]
+    for name in schema.get("required", ()):
         assert name in properties, f"{where}: required {name!r} is no property"
     if "items" in schema:
         _check_schema(schema["items"], f"{where}[]")
@@ -49,8 +49,8 @@ class ToolContract(PluginContract):
     """Promises of a tool plugin.
 
     Attributes:
-        examples: For each tool at least one call's arguments that works in the folder which `prepare`
-            filled.
+        examples: For each tool at least one call's arguments that works in the folder which
+            `prepare` filled.
     """
 
     examples: ClassVar[Mapping[str, Sequence[Mapping[str, object]]]] = {}
@@ -127,7 +127,8 @@ class ToolContract(PluginContract):
                 for name, args in self._calls():
                     definition = next(d for d in spec.tools if d.name == name)
                     properties = definition.parameters["properties"]
-                    for key, schema in properties.items():  # type: ignore[attr-defined]
+                    assert isinstance(properties, Mapping)
+                    for key, schema in properties.items():
                         for value in nonsense.get(str(schema.get("type")), []):
                             changed = {**args, key: value}
                             async with asyncio.timeout(10):
@@ -135,9 +136,7 @@ class ToolContract(PluginContract):
 
         run(check(), seconds=120)
 
-    def test_unknown_tool_is_refused(
-        self, spec: ToolSpec, workspace: Path, tmp_path: Path
-    ) -> None:
+    def test_unknown_tool_is_refused(self, spec: ToolSpec, workspace: Path, tmp_path: Path) -> None:
         async def check() -> None:
             async with open_spec(spec, self.config, tmp_path, plugin=self.plugin) as tool:
                 result = await self._call(tool, "no_such_tool", {}, make_turn(workspace))
@@ -176,9 +175,7 @@ class ToolContract(PluginContract):
         async def check() -> None:
             async with open_spec(spec, self.config, tmp_path, plugin=self.plugin) as tool:
                 for name, args in self._calls():
-                    call = asyncio.ensure_future(
-                        self._call(tool, name, args, make_turn(workspace))
-                    )
+                    call = asyncio.ensure_future(self._call(tool, name, args, make_turn(workspace)))
                     await asyncio.sleep(0)
                     call.cancel()
                     await asyncio.wait([call], timeout=5)

@@ -1,7 +1,8 @@
 """A small HTTP server that answers from a script, byte for byte.
 
-It listens on a loopback port of the system's choice, keeps every request, and can do what a well-behaved
-server never does: split a character over two packets, stall, reset, or close in the midst of a chunk.
+It listens on a loopback port of the system's choice, keeps every request, and can do what a
+well-behaved server never does: split a character over two packets, stall, reset, or close in the
+midst of a chunk.
 """
 
 from __future__ import annotations
