@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
+from nanobot.log import Logger
 from nanobot.specs import Spec
 
 
@@ -24,6 +26,10 @@ class Clock(Protocol):
         """Return seconds that never go backwards."""
         ...
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -33,6 +39,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +63,7 @@ class PluginContext:
 
     Args:
         id: The plugin's id, such as ``tools.files``.
-        log: A structlog logger bound to the id; secrets are masked on the way out.
+        log: A logger bound to the id; secrets are masked on the way out.
         data: A folder of the plugin's own, mode 0700, created on first use by the plugin.
         options: The spec's ``options``.
         clock: The time.
@@ -62,7 +71,7 @@ class PluginContext:
     """
 
     id: str
-    log: Any
+    log: Logger
     data: Path
     options: Mapping[str, object] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Literal
 
 from nanobot.config import PluginConfig, ProviderConfig
@@ -155,12 +156,12 @@ class KindSpec:
     Args:
         name: Plural or mass noun, such as ``search``; the entry-point group is
             ``nanobot.v1.<name>``.
-        hookspecs: Object that carries the hookspec-marked function ``nanobot_<name>``.
+        hookspecs: Class or module that carries the hookspec-marked function ``nanobot_<name>``.
         spec: The class of the records that the hook returns.
         title: What people call it.
     """
 
     name: str
-    hookspecs: object
+    hookspecs: type | ModuleType
     spec: type[Spec]
     title: str = ""

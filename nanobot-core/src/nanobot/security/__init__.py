@@ -1,5 +1,6 @@
 """Guards: the only ways for tools to reach the disk and the network."""
 
-from nanobot.security.workspace import Entry, Stat, Workspace
+from nanobot.security._records import Entry, Opened, Stat
+from nanobot.security.workspace import Workspace
 
-__all__ = ["Entry", "Stat", "Workspace"]
+__all__ = ["Entry", "Opened", "Stat", "Workspace"]

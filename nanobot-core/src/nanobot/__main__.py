@@ -1,0 +1,24 @@
+"""``python -m nanobot`` and the ``nanobot`` command."""
+
+from __future__ import annotations
+
+import sys
+
+from nanobot import __version__
+
+
+def main() -> None:
+    """Run the command line; asking for the version imports nothing else."""
+    if sys.argv[1:] in (["--version"], ["-v"]):
+        print(f"nanobot {__version__}")  # noqa: T201 - this is the answer
+        return
+    # httpx imports its own command line, and with it rich, whenever rich is installed (60 ms).
+    # A None entry makes that import fail, which httpx is written to expect.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    from nanobot._cli.main import cli
+
+    cli.main(prog_name="nanobot")
+
+
+if __name__ == "__main__":
+    main()

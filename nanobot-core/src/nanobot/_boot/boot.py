@@ -1,0 +1,184 @@
+"""Opens an instance of nanobot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nanobot import __version__, log
+from nanobot._agent.agent import Agent
+from nanobot._agent.settings import AgentSettings, Limits, ModelChoice
+from nanobot._boot.models import Models
+from nanobot._boot.sections import Sections
+from nanobot._boot.timezone import zone
+from nanobot._builtin import plugin as builtin
+from nanobot._config import Config
+from nanobot._plugins.catalog import scan
+from nanobot._plugins.host import Host
+from nanobot._plugins.registry import Registry
+from nanobot._plugins.status import State, Status, Verdicts, judge, policy
+from nanobot.context import Clock, SystemClock
+from nanobot.errors import ConfigError
+from nanobot.paths import Instance, private_dir
+
+TURN_KINDS = ("tools", "commands", "prompts", "middleware", "observers")
+_PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """An instance that is ready to answer.
+
+    Args:
+        notices: What the user should know first, a line each.
+    """
+
+    agent: Agent
+    config: Config
+    host: Host
+    instance: Instance
+    models: Models
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """The plugins of an instance, registered, with none opened."""
+
+    config: Config
+    host: Host
+    registry: Registry
+    sections: Sections
+    instance: Instance
+
+
+def verdicts_of(instance: Instance) -> Verdicts:
+    """Return what earlier runs found out about the plugins of an instance."""
+    return Verdicts(instance.data / "plugins.json")
+
+
+def assemble(
+    config: Config, instance: Instance, environ: Mapping[str, str], clock: Clock | None = None
+) -> Parts:
+    """Judge, load and register the plugins that a turn may use; providers are loaded on demand."""
+    host = Host(judge(scan(), policy(config.effective, environ)))
+    host.add_core(builtin)
+    for kind in TURN_KINDS:
+        host.load(kind)
+    host.open_kinds()
+    sections = Sections(config, host, environ)
+    registry = Registry(host, sections, instance, clock or SystemClock())
+    return Parts(config=config, host=host, registry=registry, sections=sections, instance=instance)
+
+
+@asynccontextmanager
+async def open_instance(
+    config: Config,
+    *,
+    workspace: Path | None = None,
+    model: str = "",
+    preset: str = "",
+    environ: Mapping[str, str] = os.environ,
+    clock: Clock | None = None,
+) -> AsyncIterator[Opened]:
+    """Open an instance, and close all that was opened at the end.
+
+    Args:
+        config: The configuration, loaded.
+        workspace: Workspace in place of the configured one.
+        model: Model in place of the configured one.
+        preset: Model preset in place of the configured one.
+
+    Raises:
+        ConfigError: The configuration can not be used, or no model can be found.
+        PluginMissing: It names a provider that is not installed.
+    """
+    instance = config.instance(workspace)
+    _make_workspace(instance)
+    clock = clock or SystemClock()
+    parts = assemble(config, instance, environ, clock)
+    models = Models(parts.config, parts.host, parts.registry, parts.sections)
+    agent = Agent(parts.registry, _no_settings(instance), clock)
+    try:
+        presets = await models.presets(model=model, preset=preset)
+        agent.settings = _settings(config, instance, presets)
+        await agent.start()
+        yield Opened(
+            agent=agent,
+            config=config,
+            host=parts.host,
+            instance=instance,
+            models=models,
+            notices=_notices(parts.host, models, config),
+        )
+    finally:
+        await agent.aclose()
+        _keep_verdicts(instance, parts.host.statuses())
+
+
+def _make_workspace(instance: Instance) -> None:
+    try:
+        private_dir(instance.workspace)
+        private_dir(instance.sessions)
+    except OSError as error:
+        raise ConfigError(
+            f"the workspace {instance.workspace} can not be used: {error.strerror or error}",
+            remedy="Name another one with -w FOLDER or agents.defaults.workspace.",
+        ) from None
+
+
+def _no_settings(instance: Instance) -> AgentSettings:
+    return AgentSettings(
+        presets={"": ()},
+        workspace=instance.workspace,
+        sessions=instance.sessions,
+        spill=instance.spill,
+        timezone=zone("UTC", "manual"),
+    )
+
+
+def _settings(
+    config: Config, instance: Instance, presets: Mapping[str, tuple[ModelChoice, ...]]
+) -> AgentSettings:
+    defaults = config.core.agents.defaults
+    return replace(
+        _no_settings(instance),
+        presets=presets,
+        timezone=zone(defaults.timezone, defaults.timezone_mode),
+        limits=Limits(
+            max_iterations=defaults.max_tool_iterations,
+            turn_timeout_s=defaults.turn_timeout_s,
+            max_turn_tokens=defaults.max_turn_tokens,
+            max_tool_result_chars=defaults.max_tool_result_chars,
+        ),
+        restricted=config.core.tools.restrict_to_workspace,
+        denied=(instance.data, instance.sessions),
+        facts={
+            "version": __version__,
+            "config": instance.config,
+            "workspace": instance.workspace,
+        },
+    )
+
+
+def _notices(host: Host, models: Models, config: Config) -> tuple[str, ...]:
+    lines = [str(finding) for finding in config.findings if finding.severity != "info"]
+    lines += [
+        f"plugin {status.entry.id} is {status.state}: {status.reason}"
+        for status in host.statuses()
+        if status.state in _PARKED
+    ]
+    return (*lines, *models.notices)
+
+
+def _keep_verdicts(instance: Instance, statuses: tuple[Status, ...]) -> None:
+    verdicts = verdicts_of(instance)
+    for status in statuses:
+        if status.state in (State.LOADED, State.BROKEN, State.MISCONFIGURED, State.FAILED):
+            verdicts.put(status)
+            if status.state is not State.LOADED:
+                log.get(plugin=status.entry.id).warning("plugin_parked", reason=status.reason)
+    verdicts.save()

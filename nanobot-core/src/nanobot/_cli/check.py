@@ -1,0 +1,68 @@
+"""`nanobot plugins check`: each plugin is imported in a process of its own, and the verdict kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from nanobot._cli.installed import PARKED
+from nanobot._plugins.status import State, Status, Verdicts
+
+DEADLINE_S = 20.0
+_METADATA = (State.INCOMPATIBLE, State.CONFLICT)
+
+
+def check(statuses: Iterable[Status], config: Path) -> Iterator[Status]:
+    """Yield what the plugins came to, in their order, and keep it for `nanobot plugins list`.
+
+    Plugins that metadata alone rules out are not imported.
+    """
+    verdicts = Verdicts(config.absolute().with_name("plugins.json"))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for status in pool.map(lambda status: _verdict(status, config), statuses):
+            if status.state not in _METADATA:
+                verdicts.put(status)
+            yield status
+    verdicts.save()
+
+
+def is_bad(status: Status) -> bool:
+    """Tell whether a checked plugin can not be used."""
+    return status.state in PARKED
+
+
+def _verdict(status: Status, config: Path) -> Status:
+    if status.state in _METADATA:
+        return status
+    entry = status.entry
+    arguments = [entry.id, entry.distribution, str(config)]
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "nanobot._cli.probe", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            answer, _ = process.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            reason = f"its import did not come to an end within {DEADLINE_S:g} s"
+            return replace(status, state=State.BROKEN, reason=reason)
+    state, reason = json.loads(answer) if answer else (State.BROKEN, _ended(process.returncode))
+    return replace(status, state=State(state), reason=reason)
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        return f"its import was ended by signal {signal.Signals(-code).name}"
+    return f"its import ended the whole process with status {code}"

@@ -1,0 +1,204 @@
+"""An instance's configuration, loaded: the core's settings and every plugin's section."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from nanobot._config.core import validate_core
+from nanobot._config.document import Document, good_copy_remedy, keep_good, read
+from nanobot._config.environment import (
+    is_secret_name,
+    overlay,
+    resolve,
+    unset_findings,
+)
+from nanobot._config.findings import Finding, listed
+from nanobot._config.keys import Path as KeyPath
+from nanobot._config.keys import camel, canonical, kind_of, lookup, own_keys, show, snake
+from nanobot._config.lint import lint
+from nanobot._config.migrate import migrate
+from nanobot._config.schema import Root
+from nanobot._config.validate import validate
+from nanobot.config import PluginConfig, Secret
+from nanobot.errors import ConfigError
+from nanobot.log import remember_secret
+from nanobot.paths import Instance
+from nanobot.specs import Spec
+
+
+def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read a configuration file, with what the environment lays over it.
+
+    Raises:
+        ConfigError: The core can not be used with it; lists every reason.
+    """
+    document = read(path)
+    config = build(document, environ=environ)
+    keep_good(document)
+    return config
+
+
+def build(document: Document, *, environ: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration that a document stands for.
+
+    Raises:
+        ConfigError: The core can not be used with it; lists every reason.
+    """
+    data, moved = migrate(document.data)
+    twice: list[KeyPath] = []
+    data = canonical(data, Root, twice=twice)
+    effective, texts, astray = overlay(data, environ)
+    _remember(effective)
+    core, fatal, findings = validate_core(effective, environ, texts)
+    fatal += [_twice(path) for path in twice]
+    if core is None or fatal:
+        raise ConfigError(
+            f"{document.path}: {listed(fatal)}", remedy=good_copy_remedy(document.path)
+        )
+    advice = lint(effective, whitelist=core.tools.ssrf_whitelist)
+    return Config(
+        document=replace(document, data=data),
+        core=core,
+        effective=effective,
+        texts=texts,
+        environ=environ,
+        findings=(*document.findings, *moved, *astray, *findings, *advice),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """A configuration that the core can use.
+
+    Args:
+        document: What the file holds, with older spellings moved; this is what gets saved.
+        core: The core's own settings, validated and resolved.
+        findings: What is worth knowing of the file and the core's settings. `claims.check` adds
+            what there is to say of plugins' sections.
+        effective: The document with the environment laid over it; ``${VAR}`` unresolved.
+        texts: Second readings of values from the environment, by path.
+        environ: Where ``${VAR}`` is looked up.
+    """
+
+    document: Document
+    core: Root
+    findings: tuple[Finding, ...]
+    effective: dict[str, Any] = field(repr=False)
+    texts: Mapping[KeyPath, Any] = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False)
+
+    def instance(self, workspace: Path | None = None) -> Instance:
+        """Return the instance's places; the workspace may be another than the configured one."""
+        try:
+            folder = (workspace or Path(self.core.agents.defaults.workspace)).expanduser()
+        except RuntimeError:
+            raise ConfigError("agents.defaults.workspace: there is no such home folder") from None
+        return Instance(config=self.document.path.absolute(), workspace=folder.absolute())
+
+    def raw_section(self, path: str) -> dict[str, Any]:
+        """Return a copy of the object at a dotted path, ``${VAR}`` unresolved; empty if unset.
+
+        Raises:
+            ConfigError: There is something else than an object.
+        """
+        return copy.deepcopy(self._object(tuple(path.split(".")))[1] or {})
+
+    def section_names(self, kind: str) -> tuple[str, ...]:
+        """Return the names, as they are written, of the sections under a kind."""
+        shared = Root.model_fields.get(kind)
+        model = shared.annotation if shared else None
+        own = own_keys(model) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        found = self.effective.get(kind)
+        found = found if isinstance(found, dict) else {}
+        return tuple(name for name in found if name not in own and isinstance(found[name], dict))
+
+    def is_off(self, spec: Spec, kind: str) -> bool:
+        """Say if a plugin's section switches it off; the section need not be valid for that."""
+        found = lookup(self.effective, section_path(spec, kind))
+        return isinstance(found, dict) and found.get("enabled", found.get("enable")) is False
+
+    def section(self, spec: Spec, kind: str, *, name: str = "") -> PluginConfig:
+        """Return a plugin's section, validated, with ``${VAR}`` resolved.
+
+        Args:
+            spec: The plugin's spec.
+            kind: Its kind, such as ``providers``.
+            name: Another section of the same kind, for a spec that adopts sections.
+
+        Raises:
+            ConfigError: The section does not fit; lists every reason, and no value.
+        """
+        result = self.validated(spec, kind, name=name)
+        if isinstance(result, tuple):
+            raise ConfigError(f"{self.document.path}: {listed(result)}")
+        return result
+
+    def validated(
+        self, spec: Spec, kind: str, *, name: str = ""
+    ) -> PluginConfig | tuple[Finding, ...]:
+        """Return a plugin's section as `section` does, or what is wrong with it."""
+        try:
+            path, found = self._object((kind, name) if name else section_path(spec, kind))
+        except ConfigError as error:
+            return (Finding(path="", severity="error", message=error.message),)
+        value, readings, unset = resolve(found or {}, self.environ, path=path)
+        if unset:
+            return tuple(unset_findings(unset))
+        result = validate(spec.config, value, path=path, otherwise={**readings, **self.texts})
+        if not isinstance(result, tuple):
+            _remember(result)
+        return result
+
+    def _object(self, path: tuple[str, ...]) -> tuple[KeyPath, dict[str, Any] | None]:
+        """Return the object at a path, None if there is none, and the path as it is spelled."""
+        data: Any = self.effective
+        place: KeyPath = ()
+        for part in path:
+            found = [key for key in {part: 0, camel(part): 0, snake(part): 0} if key in data]
+            if not found:
+                return path, None
+            if len(found) > 1:
+                raise ConfigError(str(_twice((*place, found[1]))))
+            place = (*place, found[0])
+            data = data[found[0]]
+            if data is None:
+                return place, None
+            if not isinstance(data, dict):
+                raise ConfigError(f"{show(place)}: should be an object, found {kind_of(data)}")
+        return place, data
+
+
+def section_path(spec: Spec, kind: str) -> tuple[str, ...]:
+    """Return where a plugin's section stands."""
+    return tuple(spec.section.split(".")) if spec.section else (kind, camel(spec.name))
+
+
+def _twice(path: KeyPath) -> Finding:
+    return Finding(
+        path=show(path), severity="error", message="is set in both spellings", remedy="remove one"
+    )
+
+
+def _remember(value: Any, key: str = "") -> None:
+    """Mask, from now on, what the configuration holds as a secret."""
+    if isinstance(value, Secret):
+        remember_secret(value.reveal())
+    elif isinstance(value, str):
+        if "${" not in value and is_secret_name(key):
+            remember_secret(value)
+    elif isinstance(value, BaseModel):
+        for item in value.__dict__.values():
+            _remember(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _remember(item, name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _remember(item)

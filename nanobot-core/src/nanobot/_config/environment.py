@@ -1,0 +1,121 @@
+"""What the environment adds: ``${VAR}`` in values, and variables that stand for settings."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nanobot import _json
+from nanobot._config.findings import Finding
+from nanobot._config.keys import Path, camel, fold, show
+from nanobot.log import remember_secret
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET = re.compile(
+    r"(?:key|token|secret|password|passwd|passphrase|cookie|credential)s?$|^authorization$",
+    re.IGNORECASE,
+)
+_PREFIX = "NANOBOT_"
+
+
+def is_secret_name(name: str) -> bool:
+    """Say if a key or variable of this name is likely to hold a secret."""
+    return _SECRET.search(name) is not None
+
+
+def overlay(
+    data: dict[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[Path, Any], list[Finding]]:
+    """Lay variables such as ``NANOBOT_PROVIDERS__DEEPSEEK__API_KEY`` over a copy of the document.
+
+    Returns:
+        The copy; the text of values that were read as JSON, by path; what could not be laid over.
+    """
+    names = sorted(name for name in environ if name.startswith(_PREFIX) and "__" in name)
+    if not names:
+        return data, {}, []
+    data = copy.deepcopy(data)
+    texts: dict[Path, Any] = {}
+    findings = []
+    for name in names:
+        path, holder = _find(data, name.removeprefix(_PREFIX).split("__"))
+        if holder is None:
+            message = f"the environment variable {name} does not name a setting"
+            findings.append(Finding(path="", severity="error", message=message))
+            continue
+        if is_secret_name(name):
+            remember_secret(environ[name])
+        holder[path[-1]], texts[path] = _read(environ[name]), environ[name]
+    return data, texts, findings
+
+
+def _find(data: Any, segments: list[str]) -> tuple[tuple[str, ...], dict[str, Any] | None]:
+    """Return where a variable's value goes, and the object there; missing ones are made."""
+    path: list[str] = []
+    for index, segment in enumerate(segments):
+        if not segment or not isinstance(data, dict):
+            return (), None
+        key = next((key for key in data if fold(key) == fold(segment)), camel(segment.lower()))
+        path.append(key)
+        if index < len(segments) - 1:
+            data = data.setdefault(key, {})
+    return tuple(path), data
+
+
+def _read(text: str) -> Any:
+    try:
+        return _json.loads(text)
+    except _json.JsonError:
+        return text
+
+
+def resolve(
+    value: Any, environ: Mapping[str, str], *, path: Path = ()
+) -> tuple[Any, dict[Path, Any], list[tuple[Path, str]]]:
+    """Replace ``${VAR}`` in every text of a value.
+
+    Returns:
+        The value; a second reading of texts that are JSON once replaced, by path; the places and
+        names of variables that are not set.
+    """
+    readings: dict[Path, Any] = {}
+    unset: list[tuple[Path, str]] = []
+
+    def replaced(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {key: replaced(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [replaced(item, (*path, index)) for index, item in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        unset.extend((path, name) for name in _REFERENCE.findall(value) if name not in environ)
+        text = _REFERENCE.sub(lambda found: _take(environ, found), value)
+        if text != value:
+            readings[path] = _read(text)
+        return text
+
+    return replaced(value, path), readings, unset
+
+
+def _take(environ: Mapping[str, str], found: re.Match[str]) -> str:
+    value = environ.get(found[1])
+    if value is None:
+        return found[0]
+    if is_secret_name(found[1]):
+        remember_secret(value)
+    return value
+
+
+def unset_findings(unset: list[tuple[Path, str]]) -> list[Finding]:
+    """Return what to say of variables that are not set."""
+    return [
+        Finding(
+            path=show(path),
+            severity="error",
+            message=f"the environment variable {name} is not set",
+            remedy=f"export {name}=... before starting nanobot",
+        )
+        for path, name in unset
+    ]

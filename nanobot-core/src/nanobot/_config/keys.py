@@ -1,0 +1,166 @@
+"""Keys: their two spellings, the nearest valid one, and how a path is shown."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from nanobot.log import redact
+
+Path = tuple[str | int, ...]
+
+_PLAIN = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (str, "a string"),
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number"),
+    (dict, "an object"),
+    ((list, tuple), "a list"),
+)
+
+
+def camel(name: str) -> str:
+    """Return the name as it is written to the file: ``azure_openai`` is ``azureOpenai``."""
+    return re.sub(r"(?<=[A-Za-z0-9])_([A-Za-z0-9])", lambda found: found[1].upper(), name)
+
+
+def snake(name: str) -> str:
+    """Return the name as plugins spell it: ``azureOpenai`` is ``azure_openai``."""
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: "_" + found[0].lower(), name)
+
+
+def spelled(data: Mapping[str, Any], name: str) -> str | None:
+    """Return the key under which the object holds a name, in whichever spelling."""
+    return next((key for key in (camel(name), snake(name), name) if key in data), None)
+
+
+def lookup(data: Any, path: Iterable[str]) -> Any:
+    """Return the value at a path, in whichever spelling; None where there is none."""
+    for name in path:
+        key = spelled(data, name) if isinstance(data, dict) else None
+        if key is None:
+            return None
+        data = data[key]
+    return data
+
+
+def nearest(key: str, valid: Iterable[str], *, cutoff: float = 0.7) -> str | None:
+    """Return the valid key that was most likely meant, None if none is near."""
+    folded = {fold(name): name for name in valid}
+    found = difflib.get_close_matches(fold(key), folded, n=1, cutoff=cutoff)
+    return folded[found[0]] if found else None
+
+
+def fold(key: str) -> str:
+    """Return a form of the key in which case and underscores do not count."""
+    return key.replace("_", "").replace("-", "").lower()
+
+
+def show(path: Path) -> str:
+    """Return a path for people; a part that may be a value in the wrong place is hidden."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            plain = _PLAIN.fullmatch(part) and redact(part) == part
+            text += ("." if text else "") + (part if plain else "<redacted>")
+    return text
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, without showing it."""
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "null")
+
+
+def own_keys(model: type[BaseModel]) -> list[str]:
+    """Return the keys that an object of this model may hold."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def all_keys(kind: Any, *, above: tuple[Any, ...] = (), key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every key of a model and of the models inside it, with each type it may have."""
+    if kind in above:
+        return
+    yield key, kind
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            yield from all_keys(field.annotation, above=(*above, kind), key=field.alias or name)
+    for argument in get_args(kind):
+        yield from all_keys(argument, above=above, key=key)
+
+
+class Unknown(NamedTuple):
+    """A key that the model at its place does not know."""
+
+    path: Path
+    value: Any
+    model: type[BaseModel]
+
+
+def canonical(
+    value: Any,
+    model: Any,
+    *,
+    unknown: list[Unknown] | None = None,
+    twice: list[Path] | None = None,
+    path: Path = (),
+) -> Any:
+    """Return a copy in which every key that the model knows is in camelCase.
+
+    Names that users choose (of presets, headers, ...) and unknown keys stay as they are.
+
+    Args:
+        value: A value of the configuration.
+        model: The type it is meant to have.
+        unknown: Receives the keys that the model does not know.
+        twice: Receives the paths of keys that stand there in both spellings; they are left alone.
+        path: Where the value stands.
+    """
+
+    def inner(item: Any, kind: Any, part: str | int) -> Any:
+        return canonical(item, kind, unknown=unknown, twice=twice, path=(*path, part))
+
+    origin, arguments = get_origin(model), get_args(model)
+    if origin is Annotated:
+        return canonical(value, arguments[0], unknown=unknown, twice=twice, path=path)
+    if origin in (Union, UnionType):
+        chosen = next((arm for arm in arguments if _holds(arm, value)), None)
+        return canonical(value, chosen, unknown=unknown, twice=twice, path=path)
+    if isinstance(value, list) and origin in (list, tuple):
+        return [inner(item, arguments[0], index) for index, item in enumerate(value)]
+    if isinstance(value, dict) and origin is dict:
+        return {key: inner(item, arguments[1], key) for key, item in value.items()}
+    if not (isinstance(value, dict) and isinstance(model, type) and issubclass(model, BaseModel)):
+        return value
+    fields = {field.alias or name: (name, field) for name, field in model.model_fields.items()}
+    names = {name: alias for alias, (name, _) in fields.items()}
+    result = {}
+    for key, item in value.items():
+        alias = key if key in fields else names.get(key)
+        if alias is None:
+            if unknown is not None:
+                unknown.append(Unknown((*path, key), item, model))
+            result[key] = item
+        elif alias != key and alias in value:
+            if twice is not None:
+                twice.append((*path, key))
+            result[key] = item
+        else:
+            result[alias] = inner(item, fields[alias][1].annotation, alias)
+    return result
+
+
+def _holds(kind: Any, value: Any) -> bool:
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _holds(get_args(kind)[0], value)
+    if isinstance(value, dict):
+        return origin is dict or (isinstance(kind, type) and issubclass(kind, BaseModel))
+    return isinstance(value, list) and origin in (list, tuple)

@@ -1,0 +1,44 @@
+"""Sections that users of nanobot have, and the distributions that read them."""
+
+from __future__ import annotations
+
+from nanobot._config.keys import snake
+
+KINDS = ("providers", "channels", "tools")
+"""Kinds whose sections are known before any plugin is."""
+
+ELSEWHERE = {
+    "agents.defaults.dream": "nanobot-service-dream",
+    "gateway.heartbeat": "nanobot-service-heartbeat",
+    "tools.maxSessionMessagesPerMinute": "nanobot-tool-sessions",
+    "tools.mcpServers": "nanobot-tool-mcp",
+    "tools.webuiAllowLocalServiceAccess": "nanobot-service-webui",
+    "tools.webuiAllowRemotePackageInstall": "nanobot-service-webui",
+    "transcription": "nanobot-service-transcription",
+}
+"""Settings of plugins that do not stand at ``<kind>.<name>``."""
+
+_PROVIDERS = """
+aihubmix ant_ling anthropic atomic_chat azure_openai bedrock byteplus byteplus_coding_plan custom
+dashscope deepseek edenai gemini github_copilot groq huggingface kimi_coding lm_studio longcat
+minimax minimax_anthropic mistral modelscope moonshot novita nvidia ollama openai openai_codex
+opencode_go opencode_zen openrouter orcarouter ovms qianfan siliconflow skywork stepfun vllm
+volcengine volcengine_coding_plan xai_grok xiaomi_mimo zhipu
+"""
+_CHANNELS = """
+dingtalk discord email feishu matrix mattermost mochat msteams napcat qq signal slack telegram
+websocket wecom weixin whatsapp
+"""
+_TOOLS = "cli_apps exec files image_generation mcp my web"
+
+NAMES = {
+    "providers": _PROVIDERS.split(),
+    "channels": _CHANNELS.split(),
+    "tools": _TOOLS.split(),
+}
+"""Plugins by kind, so that a misspelt name is recognised before anything is installed."""
+
+
+def distribution(kind: str, name: str) -> str:
+    """Return the name of the distribution that by convention provides a plugin."""
+    return f"nanobot-{kind.removesuffix('s')}-{snake(name).replace('_', '-')}"

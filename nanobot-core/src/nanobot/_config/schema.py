@@ -1,0 +1,227 @@
+"""The core's own settings. Keys that are not listed here become findings, not errors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from nanobot._config.hosts import check_host, check_network, is_loopback
+from nanobot.config import ConfigModel, Secret
+
+
+def _check_workspace(value: str) -> str:
+    if not value.strip() or "\0" in value:
+        raise ValueError("must be the path of a folder")
+    return value
+
+
+def _check_timezone(value: str) -> str:
+    if value != "UTC":
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("is not an IANA time zone such as Europe/Berlin") from None
+    return value
+
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+Host = Annotated[str, AfterValidator(check_host)]
+Network = Annotated[str, AfterValidator(check_network)]
+
+
+class Section(ConfigModel):
+    """Base of the core's sections: types are taken literally, unknown keys are passed over."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class Fallback(Section):
+    """A model to try when the one before it fails."""
+
+    model: str = Field(min_length=1, description="Model id.")
+    provider: str = Field("auto", description="Provider, or `auto`.")
+    max_tokens: Positive | None = Field(None, description="Greatest answer, in tokens.")
+    context_window_tokens: Positive | None = Field(None, description="Context window.")
+    temperature: Temperature | None = Field(None, description="Sampling temperature.")
+    reasoning_effort: str | None = Field(None, description="How much the model thinks.")
+
+
+class Preset(Section):
+    """A model with its settings, under a name of its own."""
+
+    model: str = Field(min_length=1, description="Model id.")
+    provider: str = Field("auto", description="Provider, or `auto`.")
+    max_tokens: Positive = Field(8192, description="Greatest answer, in tokens.")
+    context_window_tokens: Positive = Field(200_000, description="Context window, in tokens.")
+    temperature: Temperature = Field(0.1, description="Sampling temperature.")
+    reasoning_effort: str | None = Field(None, description="How much the model thinks.")
+    label: str | None = Field(None, description="Read and not used.")
+
+
+class Defaults(Section):
+    """How the agent works when nothing more particular is said."""
+
+    workspace: Annotated[str, AfterValidator(_check_workspace)] = Field(
+        "~/.nanobot/workspace", description="The folder that the agent works in."
+    )
+    model_preset: str | None = Field(None, description="Active preset; goes before `model`.")
+    model: str | None = Field(None, description="Model id; null takes what is installed.")
+    provider: str = Field("auto", description="Provider, or `auto`.")
+    max_tokens: Positive = Field(8192, description="Greatest answer, in tokens.")
+    context_window_tokens: Positive = Field(200_000, description="Context window, in tokens.")
+    context_block_limit: Positive | None = Field(
+        None, description="Input budget in tokens, in place of window less answer."
+    )
+    temperature: Temperature = Field(0.1, description="Sampling temperature.")
+    fallback_models: Annotated[tuple[str | Fallback, ...], Field(strict=False)] = Field(
+        (), description="Presets or models to try in turn when the model fails."
+    )
+    max_tool_iterations: Positive = Field(200, description="Model calls in a turn.")
+    max_tool_result_chars: Positive = Field(
+        16_000, description="Longer tool results are moved to a file."
+    )
+    provider_retry_mode: Literal["standard", "persistent"] = Field(
+        "standard", description="How long failed model calls are retried."
+    )
+    tool_hint_max_length: int = Field(40, ge=20, le=500, description="Characters of a tool hint.")
+    reasoning_effort: str | None = Field(None, description="How much the model thinks.")
+    timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
+        "UTC", description="IANA time zone of the user."
+    )
+    timezone_mode: Literal["auto", "manual"] = Field(
+        "auto", description="`auto` takes the host's zone; `manual` if `timezone` is set."
+    )
+    bot_name: str = Field("nanobot", description="Name shown in the terminal.")
+    bot_icon: str = Field("🐈", description="Icon shown in the terminal; may be empty.")
+    unified_session: bool = Field(False, description="One session for all channels.")
+    disabled_skills: Names = Field((), description="Skills to leave out.")
+    idle_compact_after_minutes: Natural = Field(
+        15, description="Compact a session idle for this long; 0 never does."
+    )
+    idle_compact_check_interval_seconds: Natural = Field(
+        60, description="Least time between two looks for idle sessions."
+    )
+    consolidation_ratio: float = Field(
+        0.5, ge=0.1, le=0.95, description="Share of the budget left after consolidation."
+    )
+    max_concurrent_subagents: Positive = Field(1, description="Subagents at a time.")
+    subagent_max_iterations: Positive = Field(15, description="Model calls of a subagent.")
+    fail_on_tool_error: bool = Field(True, description="End a subagent when a tool fails.")
+    turn_timeout_s: float = Field(3600.0, gt=0, description="Seconds a turn may take.")
+    max_turn_tokens: Positive | None = Field(None, description="Tokens a turn may be billed.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _zone_set_by_hand(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "timezone" in data and "timezone_mode" not in data:
+            data = {"timezoneMode": "manual", **data}
+        return data
+
+
+class SubagentProfile(Section):
+    """What a kind of subagent has and may."""
+
+    tools: Names = Field((), description="Tools it may use; none named means all.")
+    skills: Names = Field((), description="Skills that its prompt holds from the start.")
+    model: str | None = Field(None, description="Model or preset; null inherits.")
+    max_iterations: Positive = Field(15, description="Model calls it may make.")
+
+
+class Agents(Section):
+    """The agent and its subagents."""
+
+    defaults: Defaults = Field(Defaults(), description="Settings of every agent.")
+    subagent_profiles: dict[str, SubagentProfile] = Field(
+        {}, description="Kinds of subagents, by name."
+    )
+
+
+class Tools(Section):
+    """What all tools are held to; every other object here is a tool's own section."""
+
+    restrict_to_workspace: bool = Field(False, description="Bind all tools to the workspace.")
+    ssrf_whitelist: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
+        (), description="Private networks that tools may reach, in CIDR form."
+    )
+    workspace_tools: Literal["ask"] | bool = Field(
+        "ask", description="Load `tools/*.py` of the workspace: `ask`, true or false."
+    )
+
+
+class Channels(Section):
+    """What all channels share; every other object here is a channel's own section."""
+
+    send_progress: bool = Field(True, description="Send what the agent says while it works.")
+    send_tool_hints: bool = Field(False, description="Send which tools it calls.")
+    show_reasoning: bool = Field(True, description="Send the model's reasoning.")
+    send_max_retries: int = Field(3, ge=0, le=10, description="Attempts to deliver a message.")
+    extract_document_text: bool = Field(True, description="Read and not used.")
+    transcription_provider: str = Field("groq", description="Older `transcription.provider`.")
+    transcription_language: str | None = Field(
+        None, pattern=r"^[a-z]{2,3}$", description="Older `transcription.language`."
+    )
+
+
+class Gateway(Section):
+    """The process that runs the channels."""
+
+    host: Host = Field("127.0.0.1", description="Address of the health endpoint.")
+    port: Port = Field(18790, description="Port of the health endpoint.")
+    restart_mode: Literal["auto", "exec", "spawn", "exit"] = Field(
+        "auto", description="How `/restart` starts it anew."
+    )
+
+
+class Api(Section):
+    """The OpenAI-compatible server."""
+
+    api_key: Secret | None = Field(None, description="Key that clients must send.")
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(8900, description="Port to listen on.")
+    timeout: float = Field(120.0, gt=0, description="Seconds a request may take.")
+
+    @field_validator("host")
+    @classmethod
+    def _no_open_door(cls, host: str, info: ValidationInfo) -> str:
+        if not info.data.get("api_key") and not is_loopback(host):
+            raise ValueError("is open to other machines: set apiKey, or use 127.0.0.1")
+        return host
+
+
+class Plugins(Section):
+    """Which plugins may be used."""
+
+    mode: Literal["all", "allowlist"] = Field(
+        "all", description="`allowlist` uses only the plugins in `allow`."
+    )
+    allow: Names = Field((), description="Plugin ids to use in mode `allowlist`.")
+    disabled: Names = Field((), description="Plugin ids not to use.")
+    prefer: dict[str, str] = Field(
+        {}, description="Distribution to use for a plugin id that several provide."
+    )
+
+
+class Root(Section):
+    """The core's part of the configuration file."""
+
+    agents: Agents = Field(Agents(), description="The agent and its subagents.")
+    model_presets: dict[str, Preset] = Field({}, description="Models with settings, by name.")
+    tools: Tools = Field(Tools(), description="What all tools are held to.")
+    channels: Channels = Field(Channels(), description="What all channels share.")
+    gateway: Gateway = Field(Gateway(), description="The process that runs the channels.")
+    api: Api = Field(Api(), description="The OpenAI-compatible server.")
+    plugins: Plugins = Field(Plugins(), description="Which plugins may be used.")

@@ -1,0 +1,124 @@
+"""Hold a section against its model, and say what is wrong without showing a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from nanobot._config.findings import Finding
+from nanobot._config.keys import Path, all_keys, kind_of, nearest, own_keys, show, spelled
+from nanobot.log import MASK, redact
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_MISMATCH = ("_type", "_parsing", "_from_float", "literal_error", "enum")
+_WORDS = {
+    "missing": "is required",
+    "model_type": "should be an object",
+    "dict_type": "should be an object",
+    "list_type": "should be a list",
+    "tuple_type": "should be a list",
+}
+
+
+def validate(
+    model: type[Model], data: Any, *, path: Path = (), otherwise: Mapping[Path, Any]
+) -> Model | tuple[Finding, ...]:
+    """Return an instance of the model, or what is wrong.
+
+    Args:
+        model: The section's model.
+        data: The section; changed in place where a second reading of a value fits better.
+        path: Where the section stands in the file.
+        otherwise: Second readings, by path in the file, of values from the environment, where
+            ``123`` may be a number or a text.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False)
+    if _reread(data, [_place(data, error) for error in errors], path, otherwise):
+        return validate(model, data, path=path, otherwise={})
+    found: dict[Path, list[ErrorDetails]] = {}
+    for error in errors:
+        found.setdefault(_place(data, error), []).append(error)
+    return tuple(
+        _finding(model, data, errors, path, place)
+        for place, errors in found.items()
+        if not any(_deeper(other, place) for other in found)
+    )
+
+
+def _deeper(other: Path, place: Path) -> bool:
+    """Say if another arm of a union came further, so that its error is the one to tell."""
+    return len(other) > len(place) and other[: len(place)] == place
+
+
+def _reread(data: Any, places: list[Path], path: Path, otherwise: Mapping[Path, Any]) -> bool:
+    changed = False
+    for place in places:
+        if (*path, *place) in otherwise:
+            holder = data
+            for part in place[:-1]:
+                holder = holder[part]
+            holder[place[-1]] = otherwise[(*path, *place)]
+            changed = True
+    return changed
+
+
+def _place(data: Any, error: ErrorDetails) -> Path:
+    """Return the error's location as keys of the data, without the names of union arms."""
+    place: list[str | int] = []
+    for part in error["loc"]:
+        if isinstance(data, dict) and isinstance(part, str):
+            key = spelled(data, part)
+            if key is not None:
+                data = data[key]
+                place.append(key)
+            elif error["type"] == "missing" and part == error["loc"][-1]:
+                place.append(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+            place.append(part)
+    return tuple(place)
+
+
+def _finding(
+    model: type[BaseModel], data: Any, errors: list[ErrorDetails], path: Path, place: Path
+) -> Finding:
+    shown = show((*path, *place))
+    if errors[0]["type"] == "extra_forbidden":
+        nested = (key for key, _ in all_keys(model))
+        valid = own_keys(model) if len(place) == 1 else nested
+        near = nearest(str(place[-1]), valid)
+        remedy = f"did you mean {near}?" if near else ""
+        return Finding(path=shown, severity="error", message="unknown key", remedy=remedy)
+    words = dict.fromkeys(_worded(error, data) for error in errors)
+    message = " or ".join(words).replace(" or should be ", " or ")
+    if errors[0]["type"].endswith(_MISMATCH):
+        message += f", found {kind_of(errors[0]['input'])}"
+    return Finding(path=shown, severity="error", message=message)
+
+
+def _worded(error: ErrorDetails, data: Any) -> str:
+    if error["type"] in _WORDS:
+        return _WORDS[error["type"]]
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message.removeprefix("Input ").removeprefix("String ")
+    if error["type"] not in ("literal_error", "enum"):
+        for text in sorted(_texts(data), key=len, reverse=True):
+            message = message.replace(text, MASK)
+    return redact(message)
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Yield the texts that a plugin's own validator might quote."""
+    if isinstance(data, str):
+        if len(data) >= 4:
+            yield data
+    elif isinstance(data, dict | list):
+        for item in data.values() if isinstance(data, dict) else data:
+            yield from _texts(item)

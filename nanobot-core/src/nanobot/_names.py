@@ -1,0 +1,52 @@
+"""The naming law: how kinds, groups, distributions, ids and keys follow from each other."""
+
+from __future__ import annotations
+
+import re
+
+from nanobot import API_VERSION
+
+_SINGULAR = {
+    "providers": "provider",
+    "channels": "channel",
+    "tools": "tool",
+    "commands": "command",
+    "services": "service",
+    "sandboxes": "sandbox",
+    "stores": "store",
+    "prompts": "prompt",
+    "observers": "observer",
+}
+_GROUP = re.compile(r"nanobot\.v(\d+)\.([a-z_]+)")
+
+
+def group(kind: str) -> str:
+    """Return the entry-point group of a kind: ``nanobot.v1.tools``."""
+    return f"nanobot.v{API_VERSION}.{kind}"
+
+
+def parse_group(text: str) -> tuple[int, str] | None:
+    """Return the API version and kind of an entry-point group, None when it is not ours."""
+    found = _GROUP.fullmatch(text)
+    return (int(found[1]), found[2]) if found else None
+
+
+def snake(name: str) -> str:
+    """Return a name in any spelling (camelCase, kebab-case) as snake_case."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
+
+
+def camel(name: str) -> str:
+    """Return a snake_case name as camelCase, as configuration writes it."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def distribution(kind: str, name: str) -> str:
+    """Return the distribution that provides a plugin: ``nanobot-channel-feishu``."""
+    return f"nanobot-{_SINGULAR.get(kind, kind)}-{snake(name).replace('_', '-')}"
+
+
+def install_hint(kind: str, name: str) -> str:
+    """Return the line that cures a missing plugin."""
+    return f"pip install {distribution(kind, name)}"

@@ -1,0 +1,1 @@
+"""Plugins: found by metadata (catalog), registered in fences (host), opened on use (registry)."""

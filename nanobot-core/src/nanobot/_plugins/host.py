@@ -1,0 +1,266 @@
+"""The host: imports plugin modules, registers them and collects their specs, each behind a fence.
+
+A plugin that fails at any of this is left out with a reason in words; the others go on.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from nanobot import hookspecs
+from nanobot._plugins.catalog import Entry
+from nanobot._plugins.status import State, Status
+from nanobot.specs import (
+    CommandSpec,
+    KindSpec,
+    MiddlewareSpec,
+    ObserverSpec,
+    PromptSpec,
+    ProviderSpec,
+    Spec,
+    ToolSpec,
+)
+
+_SPEC_TYPES: dict[str, type[Spec]] = {
+    "providers": ProviderSpec,
+    "tools": ToolSpec,
+    "commands": CommandSpec,
+    "prompts": PromptSpec,
+    "middleware": MiddlewareSpec,
+    "observers": ObserverSpec,
+}
+CORE = Entry(kind="core", name="core", value="nanobot", distribution="nanobot-core", version="")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plugin:
+    """A spec together with the entry that it came from."""
+
+    kind: str
+    spec: Spec
+    entry: Entry
+
+    @property
+    def id(self) -> str:
+        """Return the plugin's id."""
+        return f"{self.kind}.{self.spec.name}"
+
+
+class Host:
+    """Holds the registered plugins of one process.
+
+    Args:
+        statuses: What is installed and wanted; only usable plugins are ever imported.
+    """
+
+    def __init__(self, statuses: Iterable[Status]) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._statuses = {_key(status.entry): status for status in statuses}
+        self._modules: dict[str, list[Entry]] = {}
+        self._types = dict(_SPEC_TYPES)
+        self.kinds: dict[str, KindSpec] = {}
+
+    # --- what became of everybody ---------------------------------------------------------------
+
+    def statuses(self) -> tuple[Status, ...]:
+        """Return the current state of every installed plugin."""
+        return tuple(self._statuses.values())
+
+    def mark(self, entry: Entry, state: State, reason: str = "") -> None:
+        """Change the state of a plugin; the core's own parts have none."""
+        if entry is not CORE:
+            self._statuses[_key(entry)] = Status(entry=entry, state=state, reason=reason)
+
+    def _usable(self, kind: str, names: Iterable[str] | None) -> list[Entry]:
+        wanted = None if names is None else set(names)
+        return [
+            status.entry
+            for status in self._statuses.values()
+            if status.entry.kind == kind
+            and status.state.usable
+            and (wanted is None or status.entry.name in wanted)
+        ]
+
+    # --- registering ----------------------------------------------------------------------------
+
+    def add_core(self, module: ModuleType) -> None:
+        """Register the core's own plugin, which goes through the same hooks as everyone's."""
+        self._modules[module.__name__] = [CORE]
+        self._manager.register(module, name=module.__name__)
+
+    def load(self, kind: str, names: Iterable[str] | None = None) -> None:
+        """Import and register the usable plugins of a kind.
+
+        Args:
+            names: Only these; None for all.
+        """
+        for entry in self._usable(kind, names):
+            known = self._modules.get(entry.value)
+            if known is not None:
+                known.append(entry)
+                self.mark(entry, State.LOADED)
+                continue
+            problem = self._register(entry)
+            if problem:
+                self.mark(entry, State.BROKEN, problem)
+            else:
+                self._modules[entry.value] = [entry]
+                self.mark(entry, State.LOADED)
+
+    def _register(self, entry: Entry) -> str:
+        """Import and register one module; return what is wrong with it, empty if nothing."""
+        try:
+            module = import_module(entry.value)
+            self._manager.register(module, name=entry.value)
+        except (Exception, SystemExit) as error:
+            return f"import failed: {_in_words(error)}"
+        unknown = self._unknown_hooks(module)
+        if unknown:
+            self._manager.unregister(module)
+            return unknown
+        return ""
+
+    def _unknown_hooks(self, module: ModuleType) -> str:
+        hooks = {hook.name for hook in self._manager.get_hookcallers(module) or () if hook.spec}
+        for hook in self._manager.get_hookcallers(module) or ():
+            if hook.spec is None:
+                near = difflib.get_close_matches(hook.name, self._hook_names(), n=1)
+                meant = f"; did you mean {near[0]}?" if near else ""
+                return f"implements {hook.name}, which is no hook of this core{meant}"
+        return "" if hooks else "implements no hook of this core"
+
+    def _hook_names(self) -> list[str]:
+        return [name for name in vars(self._manager.hook) if name.startswith("nanobot_")]
+
+    # --- collecting -----------------------------------------------------------------------------
+
+    def open_kinds(self) -> None:
+        """Load the plugins that open extension points and learn those from them.
+
+        Called before anything else is collected. The owners are the tool plugins, which a turn
+        loads in any case.
+        """
+        for entry, spec in self._collect("nanobot_kinds"):
+            if not isinstance(spec, KindSpec):
+                self.mark(entry, State.BROKEN, f"nanobot_kinds returned a {_name_of(spec)}")
+                continue
+            if spec.name in self._types:
+                self.mark(entry, State.BROKEN, f"opens kind {spec.name!r}, which exists already")
+                continue
+            try:
+                self._manager.add_hookspecs(spec.hookspecs)
+            except Exception as error:
+                self.mark(entry, State.BROKEN, f"hookspecs of {spec.name}: {_in_words(error)}")
+                continue
+            self._types[spec.name] = spec.spec
+            self.kinds[spec.name] = spec
+
+    def collect(self, kind: str) -> list[Plugin]:
+        """Return what the registered plugins offer of a kind, in the order of their names."""
+        plugins: dict[str, Plugin] = {}
+        expected = self._types[kind]
+        for entry, spec in self._collect(f"nanobot_{kind}"):
+            problem = ""
+            if not isinstance(spec, expected):
+                problem = f"nanobot_{kind} returned a {_name_of(spec)}, not a {expected.__name__}"
+            elif entry is not CORE and not self._registered(entry, kind, spec.name):
+                problem = f"offers {kind}.{spec.name}, but has no entry point of that name"
+            elif spec.name in plugins:
+                problem = f"offers {kind}.{spec.name} twice"
+            if problem:
+                self.mark(entry, State.BROKEN, problem)
+                continue
+            if self._excluded(entry, kind, spec.name):
+                continue
+            own = self._entry_of(entry, kind, spec.name)
+            plugins[spec.name] = Plugin(kind=kind, spec=spec, entry=own)
+        return [plugins[name] for name in sorted(plugins)]
+
+    def _collect(self, hook: str) -> Iterator[tuple[Entry, Any]]:
+        """Call a hook on each plugin in a fence of its own.
+
+        pluggy's own call stops at the first plugin that raises, so the implementations are called
+        one by one here.
+        """
+        for entry, function in self._implementations(hook):
+            try:
+                offered = list(function())
+            except (Exception, SystemExit) as error:
+                self.mark(entry, State.BROKEN, f"{hook} raised {_in_words(error)}")
+                continue
+            for spec in offered:
+                yield entry, spec
+
+    def first(self, hook: str, **arguments: object) -> Any:
+        """Ask a question of the plugins, the core last; the first answer that is not None wins."""
+        for entry, function in self._implementations(hook):
+            try:
+                answer = function(**arguments)
+            except (Exception, SystemExit) as error:
+                self.mark(entry, State.BROKEN, f"{hook} raised {_in_words(error)}")
+                continue
+            if answer is not None:
+                return answer
+        return None
+
+    def _implementations(self, hook: str) -> list[tuple[Entry, Callable[..., Any]]]:
+        caller = getattr(self._manager.hook, hook, None)
+        if caller is None:
+            return []
+        found = [
+            (self._modules[impl.plugin_name][0], impl.function)
+            for impl in caller.get_hookimpls()
+            if impl.plugin_name in self._modules
+        ]
+        return sorted(found, key=lambda pair: (pair[0] is CORE, pair[0].id))
+
+    # --- entries --------------------------------------------------------------------------------
+
+    def _registered(self, entry: Entry, kind: str, name: str) -> bool:
+        return any(
+            status.entry.value == entry.value
+            and status.entry.kind == kind
+            and status.entry.name == name
+            for status in self._statuses.values()
+        )
+
+    def _excluded(self, entry: Entry, kind: str, name: str) -> bool:
+        """Tell whether this one offer of a module is switched off though another is not."""
+        own = self._entry_of(entry, kind, name)
+        if own is CORE:
+            return False
+        status = self._statuses.get(_key(own))
+        return status is not None and not status.state.usable
+
+    def _entry_of(self, entry: Entry, kind: str, name: str) -> Entry:
+        for status in self._statuses.values():
+            own = status.entry
+            if own.value == entry.value and own.kind == kind and own.name == name:
+                return own
+        return entry
+
+
+def _key(entry: Entry) -> str:
+    return f"{entry.id}@{entry.distribution}"
+
+
+def _name_of(value: object) -> str:
+    return type(value).__name__
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError in {error.filename}, line {error.lineno}: {error.msg}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"module {error.name!r} is not installed"
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,145 @@
+"""Messages as JSON and back, for the transcript. Old spellings are read for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from nanobot.messages import (
+    BilledTokens,
+    ContextTokens,
+    File,
+    Image,
+    Part,
+    ReasoningBlock,
+    Text,
+    ToolCall,
+    ToolResult,
+    Trust,
+    Usage,
+)
+
+Blobs = Callable[[str], bytes | None]
+"""Returns the bytes of a stored picture by its digest, None when they are gone."""
+
+
+def part_to_json(part: Part, store: Callable[[bytes], str]) -> dict[str, Any]:
+    """Return a part as JSON.
+
+    Args:
+        store: Keeps the bytes of a picture and returns their digest.
+    """
+    marked = {"trust": str(part.trust)} if part.trust is not Trust.TRUSTED else {}
+    if isinstance(part, Text):
+        return {"text": part.text, **marked}
+    if isinstance(part, Image):
+        digest = store(part.data)
+        return {"image": digest, "mediaType": part.media_type, "name": part.name, **marked}
+    return {"file": part.path, "mediaType": part.media_type, "name": part.name, **marked}
+
+
+def part_from_json(data: Mapping[str, Any], blobs: Blobs) -> Part:
+    """Return a part; a picture whose bytes are gone becomes a mention of it."""
+    trust = Trust.UNTRUSTED if data.get("trust") == Trust.UNTRUSTED else Trust.TRUSTED
+    media_type, name = _word(data, "mediaType"), _word(data, "name")
+    if "image" in data:
+        content = blobs(_word(data, "image"))
+        if content is None:
+            return Text(text=f"[image: {name or media_type}, no longer stored]", trust=trust)
+        return Image(data=content, media_type=media_type, name=name, trust=trust)
+    if "file" in data:
+        return File(path=_word(data, "file"), media_type=media_type, name=name, trust=trust)
+    return Text(text=_word(data, "text"), trust=trust)
+
+
+def call_to_json(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call as JSON."""
+    data: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    if call.opaque:
+        data["opaque"] = dict(call.opaque)
+    return data
+
+
+def call_from_json(data: Mapping[str, Any]) -> ToolCall:
+    """Return a tool call."""
+    return ToolCall(
+        id=_word(data, "id"),
+        name=_word(data, "name"),
+        arguments=_word(data, "arguments"),
+        opaque=_object(data, "opaque"),
+    )
+
+
+def result_to_json(result: ToolResult, store: Callable[[bytes], str]) -> dict[str, Any]:
+    """Return a tool result as JSON."""
+    data: dict[str, Any] = {"parts": [part_to_json(part, store) for part in result.parts]}
+    if result.is_error:
+        data |= {"kind": result.kind, "retryable": result.retryable, "target": result.target}
+    return data
+
+
+def result_from_json(data: Mapping[str, Any], blobs: Blobs) -> ToolResult:
+    """Return a tool result."""
+    parts = data.get("parts")
+    return ToolResult(
+        parts=tuple(
+            part_from_json(part, blobs)
+            for part in (parts if isinstance(parts, list) else ())
+            if isinstance(part, dict)
+        ),
+        kind=_word(data, "kind"),
+        retryable=data.get("retryable") is True,
+        target=_word(data, "target"),
+    )
+
+
+def reasoning_to_json(block: ReasoningBlock) -> dict[str, Any]:
+    """Return a reasoning block as JSON."""
+    return {"text": block.text, "dialect": block.dialect, "opaque": dict(block.opaque)}
+
+
+def reasoning_from_json(data: Mapping[str, Any]) -> ReasoningBlock:
+    """Return a reasoning block."""
+    return ReasoningBlock(
+        text=_word(data, "text"), dialect=_word(data, "dialect"), opaque=_object(data, "opaque")
+    )
+
+
+def usage_to_json(usage: Usage) -> dict[str, Any]:
+    """Return usage as JSON."""
+    billed = {field.name: getattr(usage.billed, field.name) for field in fields(BilledTokens)}
+    return {
+        "billed": {name: count for name, count in billed.items() if count},
+        "context": usage.context,
+        "calls": usage.calls,
+        "estimated": usage.estimated,
+    }
+
+
+def usage_from_json(data: Mapping[str, Any]) -> Usage:
+    """Return usage; numbers that are no numbers count as zero."""
+    billed = _object(data, "billed")
+    return Usage(
+        billed=BilledTokens(
+            **{field.name: _count(billed, field.name) for field in fields(BilledTokens)}
+        ),
+        context=ContextTokens(_count(data, "context")),
+        calls=_count(data, "calls"),
+        estimated=data.get("estimated") is True,
+    )
+
+
+def _word(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _object(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(data: Mapping[str, Any], key: str) -> int:
+    value = data.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

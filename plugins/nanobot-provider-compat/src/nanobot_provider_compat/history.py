@@ -1,0 +1,214 @@
+"""A conversation in the chat dialect.
+
+Source: OpenAI API reference, "Create chat completion". Beyond it, many servers want roles to
+alternate, the first message to be a user's, no empty content, ids of tool calls that occur once,
+and arguments that are a JSON object; all of that is made true here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from nanobot.messages import (
+    AssistantMessage,
+    File,
+    Image,
+    Message,
+    Part,
+    Text,
+    ToolUse,
+    UserMessage,
+    text_of,
+)
+from nanobot.provider import Segment
+
+from nanobot_provider_compat.models import matches
+from nanobot_provider_compat.vendor import Vendor
+
+DIALECT = "chat"
+_EMPTY = "(empty)"
+_CONTINUED = "(conversation continued)"
+_ID_STYLES = {
+    "any": re.compile(r"[A-Za-z0-9_-]{1,64}"),
+    "nine": re.compile(r"[A-Za-z0-9]{9}"),
+}
+_MARK = {"type": "ephemeral"}
+_UNSIGNED = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+
+Wire = dict[str, Any]
+
+
+class History:
+    """Writes one conversation for one vendor.
+
+    Args:
+        vendor: What it does its own way.
+        provider: Its name; opaque reasoning goes back only to where it came from.
+        model: Model id as it is sent.
+    """
+
+    def __init__(self, vendor: Vendor, provider: str, model: str) -> None:
+        self._vendor = vendor
+        self._provider = provider
+        self._strings = vendor.string_content_only and not any(
+            matches(pattern, model) for pattern in vendor.picture_models
+        )
+        self._marks = any(matches(pattern, model) for pattern in vendor.cache_markers)
+        self._used: set[str] = set()
+        self._wire: list[Wire] = []
+
+    def write(self, system: Sequence[Segment], messages: Iterable[Message]) -> list[Wire]:
+        """Return the value of ``messages``."""
+        for message in messages:
+            if isinstance(message, UserMessage):
+                self._user(message)
+            else:
+                self._assistant(message)
+        wire = self._wire
+        if not wire or wire[0]["role"] == "assistant":
+            wire.insert(0, {"role": "user", "content": _CONTINUED})
+        if wire[-1]["role"] == "assistant":
+            wire.append({"role": "user", "content": _CONTINUED})
+        for sent in wire:
+            if not sent["content"] and "tool_calls" not in sent:
+                sent["content"] = _EMPTY
+        words = "\n\n".join(segment.text for segment in system if segment.text)
+        if words:
+            wire.insert(0, {"role": "system", "content": words})
+        if self._marks:
+            _mark(wire)
+        return wire
+
+    def _user(self, message: UserMessage) -> None:
+        parts: tuple[Part, ...] = message.parts
+        if message.context:
+            parts = (*parts, Text(text=message.context))
+        self._add_user(self._content(parts))
+
+    def _add_user(self, content: str | list[Wire]) -> None:
+        last = self._wire[-1] if self._wire else None
+        if last is not None and last["role"] == "user":
+            last["content"] = _joined(last["content"], content)
+        else:
+            self._wire.append({"role": "user", "content": content})
+
+    def _content(self, parts: Sequence[Part]) -> str | list[Wire]:
+        """Return content as text, or as blocks if there is a picture and the vendor takes them."""
+        if self._strings or not any(isinstance(p, Image) for p in parts):
+            return "\n\n".join(filter(None, (text_of((part,)) for part in parts)))
+        blocks: list[Wire] = []
+        for part in parts:
+            if isinstance(part, Image):
+                url = f"data:{part.media_type};base64,{b64encode(part.data).decode()}"
+                blocks.append({"type": "image_url", "image_url": {"url": url}})
+            elif isinstance(part, File) or part.text:
+                blocks.append({"type": "text", "text": text_of((part,))})
+        return blocks
+
+    def _assistant(self, message: AssistantMessage) -> None:
+        if not message.text and not message.tool_uses:
+            return
+        wire: Wire = {"role": "assistant", "content": message.text}
+        self._reasoning(wire, message)
+        last = self._wire[-1] if self._wire else None
+        if last is not None and last["role"] == "assistant":
+            wire["content"] = "\n\n".join(filter(None, (last["content"], message.text)))
+            self._wire.pop()
+        self._wire.append(wire)
+        if not message.tool_uses:
+            return
+        if not wire["content"] and not self._strings:
+            wire["content"] = None
+        ids = [self._id(use.call.id) for use in message.tool_uses]
+        wire["tool_calls"] = [
+            self._call(use, call_id, first=call_id == ids[0])
+            for use, call_id in zip(message.tool_uses, ids, strict=True)
+        ]
+        for use, call_id in zip(message.tool_uses, ids, strict=True):
+            content = use.result.text or _EMPTY
+            self._wire.append({"role": "tool", "tool_call_id": call_id, "content": content})
+        self._pictures(message.tool_uses)
+
+    def _pictures(self, uses: Sequence[ToolUse]) -> None:
+        """Hand over pictures that tools returned; a tool message can only hold text."""
+        if self._strings:
+            return
+        for use in uses:
+            pictures = tuple(part for part in use.result.parts if isinstance(part, Image))
+            if pictures:
+                about = Text(text=f"(pictures returned by {use.call.name})")
+                self._add_user(self._content((about, *pictures)))
+
+    def _call(self, use: ToolUse, call_id: str, *, first: bool) -> Wire:
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", use.call.name)[:64] or "unknown"
+        function = {"name": name, "arguments": _object_text(use.call.arguments)}
+        wire: Wire = {"id": call_id, "type": "function", "function": function}
+        if self._vendor.signed_calls:
+            signed = use.call.opaque.get("extra_content")
+            if signed or first:
+                wire["extra_content"] = signed or _UNSIGNED
+        return wire
+
+    def _id(self, call_id: str) -> str:
+        """Return an id that the vendor takes and that this request has not used yet.
+
+        A made id depends on the given one alone, so a history reads the same from turn to turn and
+        prompt caches hit.
+        """
+        made, attempt = call_id, 0
+        while not _ID_STYLES[self._vendor.tool_id_style].fullmatch(made) or made in self._used:
+            made = blake2b(f"{call_id}#{attempt}".encode("utf-8", "replace")).hexdigest()[:9]
+            attempt += 1
+        self._used.add(made)
+        return made
+
+    def _reasoning(self, wire: Wire, message: AssistantMessage) -> None:
+        if self._vendor.replay_reasoning == "drop":
+            return
+        blocks = [block for block in message.reasoning if block.dialect == DIALECT]
+        own = [block for block in blocks if block.opaque.get("provider") == self._provider]
+        details = [d for block in own for d in _list(block.opaque.get("reasoning_details"))]
+        text = "\n".join(filter(None, (block.text for block in blocks)))
+        if details:
+            wire["reasoning_details"] = details
+        elif text or self._vendor.replay_reasoning == "required_empty":
+            wire["reasoning_content"] = text
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _joined(first: str | list[Wire], second: str | list[Wire]) -> str | list[Wire]:
+    if isinstance(first, str) and isinstance(second, str):
+        return "\n\n".join(filter(None, (first, second)))
+    return [*_blocks(first), *_blocks(second)]
+
+
+def _blocks(content: str | list[Wire]) -> list[Wire]:
+    if isinstance(content, list):
+        return content
+    return [{"type": "text", "text": content}] if content else []
+
+
+def _object_text(arguments: str) -> str:
+    """Return the arguments unchanged if they are a JSON object, else an empty one."""
+    try:
+        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
+
+
+def _mark(wire: list[Wire]) -> None:
+    """Set cache marks behind the system prompt and behind the last user message."""
+    marked = [message for message in wire if message["role"] == "system"]
+    marked += [message for message in wire if message["role"] == "user"][-1:]
+    for message in marked:
+        blocks = _blocks(message["content"])
+        blocks[-1] = {**blocks[-1], "cache_control": _MARK}
+        message["content"] = blocks

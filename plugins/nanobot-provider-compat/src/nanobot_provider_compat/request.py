@@ -1,0 +1,133 @@
+"""A model request as the body that is sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nanobot.provider import ModelRequest
+
+from nanobot_provider_compat.history import History
+from nanobot_provider_compat.models import matches, rules_for
+from nanobot_provider_compat.surrogates import mend
+from nanobot_provider_compat.vendor import Vendor
+
+PROTECTED = frozenset({"messages", "model", "stream"})
+"""Fields that the configuration's ``extraBody`` can not set; its ``tools`` are added."""
+
+_OFF = frozenset({"none", "minimal"})
+_EFFORTS = {"none": "", "adaptive": ""}  # no words of this dialect
+_PICTURE = re.compile(rb'"data:[^"]{0,100};base64,[^"]*"')
+_PICTURE_TOKENS = 1000
+
+
+def build_body(
+    request: ModelRequest, vendor: Vendor, provider: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the body of a streamed chat completion request.
+
+    Args:
+        provider: Name of the provider plugin.
+        extra: The configuration's ``extraBody``.
+    """
+    model = vendor.model_id(request.model)
+    rules = rules_for(model)
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": History(vendor, provider, model).write(request.system, request.messages),
+        "stream": True,
+    }
+    if vendor.stream_usage:
+        body["stream_options"] = {"include_usage": True}
+    limit = vendor.token_field
+    if any(rule.completion_tokens for rule in rules):
+        limit = "max_completion_tokens"
+    body[limit] = max(1, request.max_tokens)
+    if (
+        request.temperature is not None
+        and request.reasoning_effort in (None, "none")
+        and all(rule.temperature for rule in rules)
+    ):
+        body["temperature"] = request.temperature
+    if request.reasoning_effort:
+        _merge(body, _thinking(request.reasoning_effort, vendor, model))
+    tools = _tools(request, extra)
+    if tools:
+        body["tools"] = tools
+        if request.tool_choice == "none":
+            body["tool_choice"] = "none"
+    if vendor.cache_key_field and request.cache_key:
+        body[vendor.cache_key_field] = request.cache_key
+    patches = [vendor.body, vendor.tools_body if tools else {}]
+    patches += [patch for pattern, patch in vendor.models.items() if matches(pattern, model)]
+    patches += [{k: v for k, v in extra.items() if k not in PROTECTED and k != "tools"}]
+    for patch in patches:
+        _merge(body, patch)
+    return body
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """Return a body as JSON; a lone half of a surrogate pair becomes a replacement character."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=dict)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return mend(text).encode()
+
+
+def estimate_tokens(content: bytes) -> int:
+    """Guess how many tokens a request has, at four bytes a token and a flat price a picture."""
+    text, pictures = _PICTURE.subn(b"", content)
+    return len(text) // 4 + pictures * _PICTURE_TOKENS + 1
+
+
+def _tools(request: ModelRequest, extra: Mapping[str, Any]) -> list[dict[str, Any]]:
+    tools: list[dict[str, Any]] = [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            },
+        }
+        for tool in request.tools
+    ]
+    more = extra.get("tools")
+    return tools + more if isinstance(more, list) else tools
+
+
+def _thinking(effort: str, vendor: Vendor, model: str) -> dict[str, Any]:
+    """Return the fields that switch thinking and set its effort."""
+    rules = rules_for(model)
+    styles = {vendor.thinking, *(rule.thinking for rule in rules)}
+    on = effort not in _OFF
+    allowed = on or not any(rule.always_thinks for rule in rules)
+    fields: dict[str, Any] = {}
+    if "thinking_type" in styles and allowed:
+        fields["thinking"] = {"type": "enabled" if on else "disabled"}
+    if "enable_thinking" in styles and allowed:
+        fields["enable_thinking"] = on
+    if "reasoning_split" in styles and allowed:
+        fields["reasoning_split"] = on
+    word = vendor.effort_map.get(effort, _EFFORTS.get(effort, effort))
+    if "openrouter" in styles:
+        fields["reasoning"] = {"effort": word} if word else {"enabled": on}
+    elif word and all(rule.efforts is None or word in rule.efforts for rule in rules):
+        fields["reasoning_effort"] = word
+    return fields
+
+
+def _merge(body: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    """Merge a patch into a body, deeply; null removes a field (RFC 7396)."""
+    for key, value in patch.items():
+        if value is None:
+            body.pop(key, None)
+        elif isinstance(value, Mapping):
+            old = body.get(key)
+            body[key] = dict(old) if isinstance(old, Mapping) else {}
+            _merge(body[key], value)
+        else:
+            body[key] = value

@@ -1,0 +1,197 @@
+"""The dialect against aimock, a mock of the vendors' APIs that others wrote.
+
+It runs on Node. Where Node or the package can not be had the tests are skipped, with the reason,
+unless ``NANOBOT_TEST_STRICT=1``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+from nanobot import errors
+from nanobot.messages import AssistantMessage, FinishReason, Text, ToolResult, ToolUse, UserMessage
+from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning
+from nanobot.specs import ProviderSpec
+from nanobot_testing import open_spec, run
+from nanobot_testing.contracts.provider import answer, ask, collect
+from nanobot_testing.servers.chat import ChatServer
+from nanobot_testing.servers.wire import Reply
+
+PACKAGE = "@copilotkit/aimock"
+FOLDER = Path(tempfile.gettempdir()) / "nanobot-test-node"
+FIXTURES = Path(__file__).with_name("corpora") / "aimock.json"
+
+
+def missing(reason: str) -> NoReturn:
+    if os.environ.get("NANOBOT_TEST_STRICT") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def install() -> Path:
+    """Return the program, installed outside of the checkout and kept for the next run."""
+    npm = shutil.which("npm")
+    if not npm or not shutil.which("node"):
+        missing("aimock needs Node: node and npm are not on the PATH")
+    program = FOLDER / "node_modules" / ".bin" / "llmock"
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other suites install into the same folder
+        if not program.exists():
+            command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
+            try:
+                done = subprocess.run(
+                    command, cwd=FOLDER, capture_output=True, text=True, timeout=120
+                )
+            except subprocess.TimeoutExpired:
+                missing(f"npm could not install {PACKAGE} in time")
+            if done.returncode or not program.exists():
+                missing(f"npm could not install {PACKAGE}: {done.stderr[-500:]}")
+    return program
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    """Return the address of a running aimock."""
+    command = [str(install()), "-p", "0", "-f", str(FIXTURES), "--log-level", "info"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            said = ""
+            for line in process.stdout:
+                said += line
+                if found := re.search(r"listening on (http://\S+)", line):
+                    yield f"{found[1]}/v1"
+                    break
+            else:
+                missing(f"aimock did not start: {said}")
+        finally:
+            process.terminate()
+
+
+def talk(base: str, folder: Path, *requests: Any, **config: object) -> list[list[ModelEvent]]:
+    spec = ProviderSpec(
+        name="acme",
+        factory="nanobot_provider_compat.provider:open_provider",
+        options={"base_url": base},
+    )
+    section = {"apiKey": "any", **config}
+
+    async def go() -> list[list[ModelEvent]]:
+        async with open_spec(spec, section, folder, plugin="providers.acme") as provider:
+            return [await collect(provider.stream(request)) for request in requests]
+
+    return run(go())
+
+
+def last(events: list[ModelEvent]) -> ModelFinish:
+    assert isinstance(events[-1], ModelFinish)
+    return events[-1]
+
+
+def test_text(base: str, tmp_path: Path) -> None:
+    (events,) = talk(base, tmp_path, ask("say hello", model="gpt-4o"))
+    assert answer(events) == "Hello wörld 🐈, how are you today?"
+    finish = last(events)
+    assert finish.reason is FinishReason.STOP and finish.model == "gpt-4o"
+    assert finish.usage.billed.output > 0 and not finish.usage.estimated
+
+
+def test_tools_and_their_results(base: str, tmp_path: Path) -> None:
+    (events,) = talk(base, tmp_path, ask("use tools", model="gpt-4o"))
+    calls = last(events).tool_calls
+    assert last(events).reason is FinishReason.TOOL_CALLS
+    paths = [json.loads(call.arguments)["path"] for call in calls]
+    assert paths == ["ä.txt", "b.txt"] and len({call.id for call in calls}) == 2
+    uses = tuple(ToolUse(call=call, result=ToolResult.ok("text")) for call in calls)
+    history = (UserMessage(parts=(Text(text="use tools"),)), AssistantMessage(tool_uses=uses))
+    (events,) = talk(base, tmp_path, ask(model="gpt-4o", messages=history))
+    assert answer(events) == "Both are read."
+
+
+def test_reasoning(base: str, tmp_path: Path) -> None:
+    (events,) = talk(base, tmp_path, ask("think first", model="gpt-4o"))
+    thought = [event.text for event in events if isinstance(event, ModelReasoning)]
+    assert "".join(thought) == "I think." and answer(events) == "Answer."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("slow down", errors.RateLimitError),
+        ("wrong key", errors.AuthError),
+        ("break off", errors.TransportError),
+        ("nobody knows this", errors.BadRequest),
+    ],
+)
+def test_failures(base: str, tmp_path: Path, text: str, expected: type) -> None:
+    with pytest.raises(expected) as caught:
+        talk(base, tmp_path, ask(text, model="gpt-4o"))
+    if expected is errors.RateLimitError:
+        assert caught.value.retry_after == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("drop", errors.OverloadError),
+        ("malformed", errors.MalformedAnswer),
+        ("disconnect", errors.TransportError),
+        ("ratelimit", errors.RateLimitError),
+    ],
+)
+def test_chaos(base: str, tmp_path: Path, fault: str, expected: type) -> None:
+    headers = {f"x-aimock-chaos-{fault}": "1"}
+    with pytest.raises(expected):
+        talk(base, tmp_path, ask("say hello", model="gpt-4o"), extraHeaders=headers)
+
+
+def shapes(stream: bytes) -> set[str]:
+    """Return every path of keys with its type that occurs in a stream, without the optional."""
+
+    def walk(value: object, path: str) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield from walk(inner, f"{path}.{key}")
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner, f"{path}[]")
+        else:
+            yield f"{path}: {type(value).__name__}"
+
+    lines = [line[6:] for line in stream.decode().split("\n") if line.startswith("data: {")]
+    return {found for line in lines for found in walk(json.loads(line), "")}
+
+
+@pytest.mark.parametrize("text", ["say hello", "use tools", "think first"])
+def test_our_own_server_says_what_aimock_says(base: str, text: str) -> None:
+    """The scripted server is no invention: its chunks have all fields that aimock's have."""
+    server = ChatServer()
+    ours: Reply = {
+        "say hello": server.text("Hello wörld 🐈"),
+        "use tools": server.tools(("read_file", "{}")),
+        "think first": server.thinking(["I think."], "Answer."),
+    }[text]
+    body = {
+        "model": "gpt-4o",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "messages": [{"role": "user", "content": text}],
+    }
+    theirs = httpx.post(f"{base}/chat/completions", json=body, trust_env=False).content
+    said = b"".join(piece for piece in ours.body if isinstance(piece, bytes))
+    assert theirs.endswith(b"data: [DONE]\n\n") and said.endswith(b"data: [DONE]\n\n")
+    assert shapes(theirs) <= shapes(said)

@@ -1,0 +1,1 @@
+"""Models on a local LM Studio server for nanobot."""

@@ -1,0 +1,31 @@
+"""Offers LM Studio: a record for the chat completions dialect."""
+
+from __future__ import annotations
+
+from nanobot import hookimpl
+from nanobot.specs import ProviderSpec
+
+BASE_URL = "http://127.0.0.1:1234/v1"
+KEYS = ("LM_STUDIO_API_KEY",)
+
+
+@hookimpl
+def nanobot_providers() -> list[ProviderSpec]:
+    """Return the vendor."""
+    return [
+        ProviderSpec(
+            name="lm_studio",
+            title="LM Studio",
+            factory="nanobot_provider_compat.provider:open_provider",
+            env_keys=KEYS,
+            keywords=("lm-studio", "lmstudio", "lm_studio"),
+            needs_key=False,
+            probe_url=BASE_URL,
+            options={
+                "base_url": BASE_URL,
+                "env_keys": KEYS,
+                "needs_key": False,
+                "local": True,
+            },
+        )
+    ]

@@ -1,0 +1,1 @@
+"""The embedded offline default: answers a few phrases without network and key."""

@@ -1,0 +1,1 @@
+"""Models on a local Ollama server for nanobot."""

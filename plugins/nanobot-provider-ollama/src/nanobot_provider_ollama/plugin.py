@@ -1,0 +1,33 @@
+"""Offers Ollama: a record for the chat completions dialect."""
+
+from __future__ import annotations
+
+from nanobot import hookimpl
+from nanobot.specs import ProviderSpec
+
+BASE_URL = "http://127.0.0.1:11434/v1"
+KEYS = ("OLLAMA_API_KEY",)
+
+
+@hookimpl
+def nanobot_providers() -> list[ProviderSpec]:
+    """Return the vendor."""
+    return [
+        ProviderSpec(
+            name="ollama",
+            title="Ollama",
+            factory="nanobot_provider_compat.provider:open_provider",
+            env_keys=KEYS,
+            keywords=("ollama",),
+            needs_key=False,
+            probe_url=BASE_URL,
+            options={
+                "base_url": BASE_URL,
+                "env_keys": KEYS,
+                "needs_key": False,
+                "local": True,
+                # The words that Ollama takes for reasoning_effort; "none" switches thinking off.
+                "effort_map": {"none": "none", "minimal": "low", "xhigh": "high", "max": "high"},
+            },
+        )
+    ]

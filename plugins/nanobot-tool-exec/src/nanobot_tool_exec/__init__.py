@@ -1,0 +1,1 @@
+"""The shell tool: run a command, keep its output bounded, leave no process behind."""

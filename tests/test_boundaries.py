@@ -1,0 +1,91 @@
+"""Who may import what: the core no plugin, a plugin only public names and what it declares."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+OWNED_BY_CORE = {"click", "httpx", "packaging", "pluggy", "pydantic", "pydantic_core", "structlog"}
+IMPORT_NAMES = {"prompt_toolkit": "prompt-toolkit", "google": "google-re2", "re2": "google-re2"}
+
+
+def imports(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every module that the files of a folder import, wherever in the file."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(), str(path))):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield path, alias.name
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: relative import"
+                assert node.module
+                yield path, node.module
+                for alias in node.names:
+                    yield path, f"{node.module}.{alias.name}"
+
+
+def test_core_imports_no_plugin(core: Any) -> None:
+    found = [(p, name) for p, name in imports(core.source) if name.startswith("nanobot_")]
+    assert not found
+
+
+def test_plugins_import_only_public_names(plugin: Any) -> None:
+    private = [
+        (path.name, name)
+        for path, name in imports(plugin.folder / "src")
+        if name.split(".")[0] == "nanobot" and any(part[0] == "_" for part in name.split(".")[1:])
+    ]
+    assert not private
+
+
+def test_plugins_import_each_other_only_when_declared(plugin: Any) -> None:
+    for path, name in imports(plugin.folder / "src"):
+        top = name.split(".")[0]
+        if top.startswith("nanobot_") and top != plugin.package:
+            declared = top.replace("_", "-") in plugin.depends
+            assert declared, f"{path} imports {top} without depending on it"
+
+
+def test_plugins_import_only_libraries_that_they_declare(plugin: Any) -> None:
+    for path, name in imports(plugin.folder / "src"):
+        top = name.split(".")[0]
+        if top in sys.stdlib_module_names or top.startswith("nanobot"):
+            continue
+        if top in OWNED_BY_CORE:
+            continue
+        assert IMPORT_NAMES.get(top, top) in plugin.depends, f"{path} imports {top} undeclared"
+
+
+def test_every_library_has_one_owner(plugins: list[Any]) -> None:
+    owners = defaultdict(set)
+    for plugin in plugins:
+        for _, name in imports(plugin.folder / "src"):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names and not top.startswith("nanobot"):
+                owners[top].add(plugin.name)
+    shared = {
+        library: names
+        for library, names in owners.items()
+        if len(names) > 1 and library not in OWNED_BY_CORE
+    }
+    assert not shared
+
+
+def test_registering_modules_import_nothing_foreign(plugin: Any) -> None:
+    """A plugin.py may import public names of nanobot, its own data modules and the stdlib."""
+    path = plugin.source / "plugin.py"
+    if not path.exists():
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = (
+                [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            )
+            for name in names:
+                top = str(name).split(".")[0]
+                allowed = top in sys.stdlib_module_names or top in ("nanobot", plugin.package)
+                assert allowed, f"{path} imports {name}"
