@@ -7,6 +7,7 @@ import re
 from nanobot import API_VERSION
 
 _SINGULAR = {
+    "engines": "engine",
     "providers": "provider",
     "channels": "channel",
     "tools": "tool",

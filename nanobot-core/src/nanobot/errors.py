@@ -30,6 +30,19 @@ Policy reads the class, never the words of a message.
 from __future__ import annotations
 
 
+def describe(error: BaseException) -> str:
+    """Say in a line what an exception of foreign code means."""
+    if isinstance(error, NanobotError):
+        return error.message
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError in {error.filename}, line {error.lineno}: {error.msg}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"module {error.name!r} is not installed"
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    return f"{type(error).__name__}: {error}"
+
+
 class NanobotError(Exception):
     """Base of all errors that a user may see.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import pluggy
 
+from nanobot.engine import EngineSpec
 from nanobot.routing import Route, RouteRequest
 from nanobot.specs import (
     CommandSpec,
@@ -35,6 +36,11 @@ def nanobot_kinds() -> Iterable[KindSpec]:  # type: ignore[empty-body]
 
 
 # --- after configuration sections are validated -------------------------------------------------
+
+
+@hookspec
+def nanobot_engines() -> Iterable[EngineSpec]:  # type: ignore[empty-body]
+    """Return an engine, which runs turns. Entry-point group ``nanobot.v1.engines``."""
 
 
 @hookspec

@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NewType
-
-if TYPE_CHECKING:
-    from nanobot.security import Workspace
+from pathlib import Path
+from typing import NewType
 
 ContextTokens = NewType("ContextTokens", int)
 """How full the model's window is. Not the bill: see `BilledTokens`."""
@@ -217,6 +215,24 @@ class Inbound:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """What the tools of a turn may touch on disk.
+
+    Only data: tools open files through `nanobot_security.Disk`, which enforces it.
+
+    Args:
+        root: The folder that relative paths start from.
+        restricted: True to refuse everything outside the root.
+        denied: Folders and files that are refused even when unrestricted: the instance's own data
+            and transcripts. The root itself is allowed where it lies within one.
+    """
+
+    root: Path
+    restricted: bool = False
+    denied: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """The facts about the running turn that tools, prompts and middleware may read.
 
@@ -225,7 +241,7 @@ class Turn:
         scope: Principal and session; hand it on to every memory or session call.
         target: The chat that the turn answers.
         origin: What caused it. A schedule-origin turn may not create schedules.
-        workspace: Guarded access to files; the only way for tools to open one.
+        workspace: What tools may touch on disk.
         now: When the turn started, in the user's time zone.
         query: The text that started the turn.
     """

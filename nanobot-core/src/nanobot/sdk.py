@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,6 @@ from typing import Any, Self
 
 from nanobot._boot.boot import Opened, open_instance
 from nanobot._config import Config, load
-from nanobot._streams import closing
 from nanobot.agent.hooks import AgentHook
 from nanobot.context import SystemClock
 from nanobot.events import (
@@ -185,7 +184,9 @@ class Nanobot:
 
     def commands(self) -> Sequence[CommandSpec]:
         """Return the slash commands; known once the instance is open."""
-        return self._opened.agent.commands() if self._opened else ()
+        if self._opened is None:
+            return ()
+        return [plugin.spec for plugin in self._opened.registry.usable("commands")]
 
     # --- running --------------------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class Nanobot:
         sender_id: str = "user",
         hooks: Sequence[AgentHook] = (),
         model_preset: str | None = None,
-    ) -> AsyncIterator[TurnEvent]:
+    ) -> AsyncGenerator[TurnEvent, None]:
         """Answer a message and yield everything that happens, ending with `TurnFinished`.
 
         Slash commands work here too. Leaving early stops the turn; what was said is kept.
@@ -218,8 +219,8 @@ class Nanobot:
             received_at=SystemClock().now(),
             origin=Origin.USER,
         )
-        turn = opened.agent.handle(inbound, hooks=hooks, preset=model_preset)
-        async with closing(turn) as stream:
+        turn = opened.engine.handle(inbound, hooks=hooks, preset=model_preset)
+        async with aclosing(turn) as stream:
             async for event in stream:
                 yield event
 
@@ -228,7 +229,7 @@ class Nanobot:
 
         A turn that fails gives a result with ``error`` set, not an exception.
         """
-        async with closing(self.events(message, **options)) as events:
+        async with aclosing(self.events(message, **options)) as events:
             async for event in events:
                 if isinstance(event, TurnFinished):
                     return _result(event)
@@ -236,10 +237,10 @@ class Nanobot:
 
     async def stream(
         self, message: str | Sequence[Part], **options: Any
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent, None]:
         """Answer a message and yield `StreamEvent`; takes the same options as `events`."""
         text: list[str] = []
-        async with closing(self.events(message, **options)) as events:
+        async with aclosing(self.events(message, **options)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     text.append(event.text)

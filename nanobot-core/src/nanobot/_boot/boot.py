@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from nanobot import __version__, log
-from nanobot._agent.agent import Agent
-from nanobot._agent.settings import AgentSettings, Limits, ModelChoice
+from nanobot import __version__, _names, log
 from nanobot._boot.models import Models
 from nanobot._boot.sections import Sections
 from nanobot._boot.timezone import zone
@@ -19,12 +17,15 @@ from nanobot._config import Config
 from nanobot._plugins.catalog import scan
 from nanobot._plugins.host import Host
 from nanobot._plugins.registry import Registry
+from nanobot._plugins.view import View
 from nanobot._plugins.status import State, Status, Verdicts, judge, policy
-from nanobot.context import Clock, SystemClock
+from nanobot.context import Clock, PluginContext, SystemClock
+from nanobot.engine import Engine, EngineContext, EngineSettings, Limits, ModelChoice
 from nanobot.errors import ConfigError
+from nanobot.messages import Workspace
 from nanobot.paths import Instance, private_dir
 
-TURN_KINDS = ("tools", "commands", "prompts", "middleware", "observers")
+TURN_KINDS = ("engines", "tools", "commands", "prompts", "middleware", "observers")
 _PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
 
 
@@ -36,7 +37,8 @@ class Opened:
         notices: What the user should know first, a line each.
     """
 
-    agent: Agent
+    engine: Engine
+    registry: Registry
     config: Config
     host: Host
     instance: Instance
@@ -101,13 +103,11 @@ async def open_instance(
     clock = clock or SystemClock()
     parts = assemble(config, instance, environ, clock)
     models = Models(parts.config, parts.host, parts.registry, parts.sections)
-    agent = Agent(parts.registry, _no_settings(instance), clock)
     try:
         presets = await models.presets(model=model, preset=preset)
-        agent.settings = _settings(config, instance, presets)
-        await agent.start()
         yield Opened(
-            agent=agent,
+            engine=await _open_engine(parts, _settings(config, instance, presets)),
+            registry=parts.registry,
             config=config,
             host=parts.host,
             instance=instance,
@@ -115,8 +115,29 @@ async def open_instance(
             notices=_notices(parts.host, models, config),
         )
     finally:
-        await agent.aclose()
+        await parts.registry.aclose()
         _keep_verdicts(instance, parts.host.statuses())
+
+
+async def _open_engine(parts: Parts, settings: EngineSettings) -> Engine:
+    """Open the one engine; none or several is an error that says what to do."""
+    found = parts.registry.usable("engines")
+    if len(found) != 1:
+        names = ", ".join(plugin.id for plugin in found)
+        raise ConfigError(
+            f"an instance needs exactly one engine, found {names or 'none'}",
+            remedy="Switch the others off with: nanobot plugins disable NAME"
+            if found
+            else _names.install_hint("engines", "standard"),
+        )
+    config = parts.sections(found[0].spec, "engines")
+
+    def extend(context: PluginContext) -> PluginContext:
+        given = {field.name: getattr(context, field.name) for field in fields(context)}
+        return EngineContext(**given, plugins=View(parts.registry), settings=settings)
+
+    engine: Engine = await parts.registry.open_plugin(found[0], config, extend=extend)
+    return engine
 
 
 def _make_workspace(instance: Instance) -> None:
@@ -130,23 +151,19 @@ def _make_workspace(instance: Instance) -> None:
         ) from None
 
 
-def _no_settings(instance: Instance) -> AgentSettings:
-    return AgentSettings(
-        presets={"": ()},
-        workspace=instance.workspace,
-        sessions=instance.sessions,
-        spill=instance.spill,
-        timezone=zone("UTC", "manual"),
-    )
-
-
 def _settings(
     config: Config, instance: Instance, presets: Mapping[str, tuple[ModelChoice, ...]]
-) -> AgentSettings:
+) -> EngineSettings:
     defaults = config.core.agents.defaults
-    return replace(
-        _no_settings(instance),
+    return EngineSettings(
         presets=presets,
+        workspace=Workspace(
+            root=instance.workspace,
+            restricted=config.core.tools.restrict_to_workspace,
+            denied=(instance.data, instance.sessions),
+        ),
+        sessions=instance.sessions,
+        spill=instance.spill,
         timezone=zone(defaults.timezone, defaults.timezone_mode),
         limits=Limits(
             max_iterations=defaults.max_tool_iterations,
@@ -154,12 +171,10 @@ def _settings(
             max_turn_tokens=defaults.max_turn_tokens,
             max_tool_result_chars=defaults.max_tool_result_chars,
         ),
-        restricted=config.core.tools.restrict_to_workspace,
-        denied=(instance.data, instance.sessions),
         facts={
             "version": __version__,
-            "config": instance.config,
-            "workspace": instance.workspace,
+            "config": str(instance.config),
+            "workspace": str(instance.workspace),
         },
     )
 

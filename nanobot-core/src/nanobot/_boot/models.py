@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from nanobot import _names
-from nanobot._agent.settings import ModelChoice
 from nanobot._boot.sections import Sections
 from nanobot._config import Config
 from nanobot._config.schema import Defaults, Fallback, Preset
 from nanobot._plugins.host import Host, Plugin
 from nanobot._plugins.registry import Registry
+from nanobot.engine import ModelChoice
 from nanobot.errors import ConfigError, NanobotError, PluginMissing
 from nanobot.provider import ModelLister
 from nanobot.routing import Candidate, Route, RouteRequest

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import json
 import sys
 from dataclasses import asdict
 
-from nanobot._streams import closing
 from nanobot.events import Notice, StreamEnd, TextDelta, ToolStarted, TurnFinished
 from nanobot.sdk import Nanobot
 
@@ -22,7 +23,7 @@ async def answer(bot: Nanobot, session: str, text: str, *, as_json: bool) -> int
         for notice in bot.notices:
             _tell(notice)
         finished: TurnFinished | None = None
-        async with closing(bot.events(text, session_key=session)) as events:
+        async with aclosing(bot.events(text, session_key=session)) as events:
             async for event in events:
                 if isinstance(event, TurnFinished):
                     finished = event

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import asyncio
 import sys
 
-from nanobot._streams import closing
 from nanobot.errors import NanobotError
 from nanobot.events import Notice, TextDelta, ToolStarted, TurnFinished
 from nanobot.sdk import Nanobot
@@ -31,7 +32,7 @@ async def chat(bot: Nanobot, session: str) -> int:
 
 async def _answer(bot: Nanobot, text: str, session: str) -> None:
     try:
-        async with closing(bot.events(text, session_key=session)) as events:
+        async with aclosing(bot.events(text, session_key=session)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     _write(event.text)

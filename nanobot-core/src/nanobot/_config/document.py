@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nanobot import _json
+from nanobot import strict_json
 from nanobot._config.findings import Finding
 from nanobot._config.keys import kind_of
 from nanobot.errors import ConfigError
@@ -54,8 +54,8 @@ def read(path: Path) -> Document:
     except OSError as error:
         raise ConfigError(f"{path}: can not be read: {error.strerror}") from None
     try:
-        data = _json.loads(content)
-    except _json.JsonError as error:
+        data = strict_json.loads(content)
+    except strict_json.JsonError as error:
         message = "the file is empty" if not content.strip() else error.message
         raise _broken(path, f"{message} (line {error.line}, column {error.column})") from None
     if not isinstance(data, dict):

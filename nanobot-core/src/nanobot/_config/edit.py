@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from nanobot import _json
+from nanobot import strict_json
 from nanobot._config.claims import check
 from nanobot._config.config import Config, build, section_path
 from nanobot._config.document import Document, save
@@ -52,8 +52,8 @@ def put(config: Config, path: str, text: str, *, specs: Specs) -> tuple[Document
         ConfigError: The result would not be valid; nothing was saved.
     """
     try:
-        value = _json.loads(text)
-    except _json.JsonError:
+        value = strict_json.loads(text)
+    except strict_json.JsonError:
         value = text
     try:
         return _checked(config, _with(config, path, value), specs)

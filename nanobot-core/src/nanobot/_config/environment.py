@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nanobot import _json
+from nanobot import strict_json
 from nanobot._config.findings import Finding
 from nanobot._config.keys import Path, camel, fold, show
 from nanobot.log import remember_secret
@@ -66,8 +66,8 @@ def _find(data: Any, segments: list[str]) -> tuple[tuple[str, ...], dict[str, An
 
 def _read(text: str) -> Any:
     try:
-        return _json.loads(text)
-    except _json.JsonError:
+        return strict_json.loads(text)
+    except strict_json.JsonError:
         return text
 
 

@@ -17,6 +17,8 @@ import pluggy
 from nanobot import hookspecs
 from nanobot._plugins.catalog import Entry
 from nanobot._plugins.status import State, Status
+from nanobot.engine import EngineSpec
+from nanobot.errors import describe
 from nanobot.specs import (
     CommandSpec,
     KindSpec,
@@ -29,6 +31,7 @@ from nanobot.specs import (
 )
 
 _SPEC_TYPES: dict[str, type[Spec]] = {
+    "engines": EngineSpec,
     "providers": ProviderSpec,
     "tools": ToolSpec,
     "commands": CommandSpec,
@@ -121,7 +124,7 @@ class Host:
             module = import_module(entry.value)
             self._manager.register(module, name=entry.value)
         except (Exception, SystemExit) as error:
-            return f"import failed: {_in_words(error)}"
+            return f"import failed: {describe(error)}"
         unknown = self._unknown_hooks(module)
         if unknown:
             self._manager.unregister(module)
@@ -158,7 +161,7 @@ class Host:
             try:
                 self._manager.add_hookspecs(spec.hookspecs)
             except Exception as error:
-                self.mark(entry, State.BROKEN, f"hookspecs of {spec.name}: {_in_words(error)}")
+                self.mark(entry, State.BROKEN, f"hookspecs of {spec.name}: {describe(error)}")
                 continue
             self._types[spec.name] = spec.spec
             self.kinds[spec.name] = spec
@@ -194,7 +197,7 @@ class Host:
             try:
                 offered = list(function())
             except (Exception, SystemExit) as error:
-                self.mark(entry, State.BROKEN, f"{hook} raised {_in_words(error)}")
+                self.mark(entry, State.BROKEN, f"{hook} raised {describe(error)}")
                 continue
             for spec in offered:
                 yield entry, spec
@@ -205,7 +208,7 @@ class Host:
             try:
                 answer = function(**arguments)
             except (Exception, SystemExit) as error:
-                self.mark(entry, State.BROKEN, f"{hook} raised {_in_words(error)}")
+                self.mark(entry, State.BROKEN, f"{hook} raised {describe(error)}")
                 continue
             if answer is not None:
                 return answer
@@ -254,13 +257,3 @@ def _key(entry: Entry) -> str:
 
 def _name_of(value: object) -> str:
     return type(value).__name__
-
-
-def _in_words(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError in {error.filename}, line {error.lineno}: {error.msg}"
-    if isinstance(error, ModuleNotFoundError):
-        return f"module {error.name!r} is not installed"
-    if isinstance(error, SystemExit):
-        return f"it called sys.exit({error.code!r})"
-    return f"{type(error).__name__}: {error}"

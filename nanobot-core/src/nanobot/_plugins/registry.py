@@ -15,11 +15,11 @@ from importlib import import_module
 from typing import Any
 
 from nanobot import _names, log
-from nanobot._plugins.host import Host, Plugin, _in_words
+from nanobot._plugins.host import Host, Plugin
 from nanobot._plugins.status import State
 from nanobot.config import PluginConfig
 from nanobot.context import Clock, Extension, PluginContext
-from nanobot.errors import ConfigError, NanobotError, PluginError, PluginMissing
+from nanobot.errors import ConfigError, NanobotError, PluginError, PluginMissing, describe
 from nanobot.paths import Instance
 from nanobot.specs import Spec
 
@@ -100,17 +100,25 @@ class Registry:
             )
         return await self.open_plugin(plugin, self._sections(plugin.spec, kind))
 
-    async def open_plugin(self, plugin: Plugin, config: PluginConfig, *, alias: str = "") -> Any:
+    async def open_plugin(
+        self,
+        plugin: Plugin,
+        config: PluginConfig,
+        *,
+        alias: str = "",
+        extend: Callable[[PluginContext], PluginContext] = lambda context: context,
+    ) -> Any:
         """Open a plugin with a given configuration.
 
         Args:
             alias: A name of its own, for one plugin that serves several sections.
+            extend: Adds to the context what only plugins of this kind get.
         """
         key = f"{plugin.kind}.{alias or plugin.spec.name}"
         async with self._opening.setdefault(key, asyncio.Lock()):
             held = self._held.get(key)
             if held is None:
-                held = _Held(self._enter(plugin, config, key))
+                held = _Held(self._enter(plugin, config, key, extend))
                 try:
                     await held.open(self._deadline_s)
                 except NanobotError:
@@ -119,7 +127,7 @@ class Registry:
                     reason = f"its factory did not open within {self._deadline_s:g} s"
                     raise self._failed(plugin, key, reason) from None
                 except (Exception, SystemExit) as error:
-                    raise self._failed(plugin, key, _in_words(error)) from error
+                    raise self._failed(plugin, key, describe(error)) from error
                 self._held[key] = held
             return held.value
 
@@ -132,7 +140,13 @@ class Registry:
         )
 
     @asynccontextmanager
-    async def _enter(self, plugin: Plugin, config: PluginConfig, key: str) -> AsyncIterator[Any]:
+    async def _enter(
+        self,
+        plugin: Plugin,
+        config: PluginConfig,
+        key: str,
+        extend: Callable[[PluginContext], PluginContext],
+    ) -> AsyncIterator[Any]:
         context = PluginContext(
             id=key,
             log=log.get(plugin=key),
@@ -142,7 +156,7 @@ class Registry:
             extensions=self._extensions,
         )
         factory = await _import_factory(plugin.spec.factory)
-        async with factory(config, context) as opened:
+        async with factory(config, extend(context)) as opened:
             yield opened
 
     def _extensions(self, kind: str) -> Mapping[str, Extension]:
@@ -199,7 +213,7 @@ class _Held:
                 opened.cancel()
                 raise
             opened.set_exception(
-                RuntimeError(_in_words(error)) if isinstance(error, SystemExit) else error
+                RuntimeError(describe(error)) if isinstance(error, SystemExit) else error
             )
 
     async def close(self, deadline_s: float) -> str:
@@ -213,7 +227,7 @@ class _Held:
         if self._task.cancelled():
             return "was cancelled"
         error = self._task.exception()
-        return _in_words(error) if error else ""
+        return describe(error) if error else ""
 
 
 async def _import_factory(path: str) -> Any:
@@ -240,7 +254,7 @@ async def _import_factory(path: str) -> Any:
             done.set_result(result)
         else:
             words = isinstance(error, SystemExit | StopIteration)
-            done.set_exception(RuntimeError(_in_words(error)) if words else error)
+            done.set_exception(RuntimeError(describe(error)) if words else error)
 
     threading.Thread(target=work, name=f"import {path}", daemon=True).start()
     return await done

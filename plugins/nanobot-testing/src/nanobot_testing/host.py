@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 from nanobot import log
 from nanobot.context import PluginContext
-from nanobot.messages import Origin, Principal, Role, Scope, Target, Turn
-from nanobot.security import Workspace
+from nanobot.messages import Origin, Principal, Role, Scope, Target, Turn, Workspace
 from nanobot.specs import Spec
 
 T = TypeVar("T")
@@ -77,7 +76,7 @@ def make_turn(
         id=f"turn-{user}",
         scope=Scope(principal=principal, session_key=f"test:{user}"),
         target=Target(channel="test", chat=user),
-        workspace=Workspace(folder, restricted=restricted),
+        workspace=Workspace(root=folder, restricted=restricted),
         now=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         origin=origin,
         query=query,

@@ -16,7 +16,7 @@ from nanobot_testing.host import find_entry_point, load_spec
 
 _FOREIGN = """
 import importlib, json, sys
-import nanobot.hookspecs, nanobot.log, nanobot.security
+import nanobot.hookspecs, nanobot.log
 before = set(sys.modules)
 importlib.import_module(sys.argv[1])
 own = sys.argv[1].split(".")[0]

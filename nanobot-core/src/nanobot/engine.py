@@ -1,0 +1,160 @@
+"""The contract of an engine: what runs a turn.
+
+The core finds the engine like any plugin and hands it a message; the engine stores it, asks the model,
+runs the tools and tells what happens. An instance has exactly one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any, Protocol
+
+from nanobot.agent.hooks import AgentHook
+from nanobot.config import PluginConfig
+from nanobot.context import PluginContext
+from nanobot.events import TurnEvent
+from nanobot.messages import Inbound, Workspace
+from nanobot.provider import Provider
+from nanobot.specs import Spec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelChoice:
+    """A model to ask, and how.
+
+    Args:
+        provider: Name of the provider plugin.
+        model: Model id to send.
+        reason: Why it was chosen, in words for the user.
+        section: Configuration section to open the provider with, None for its own.
+        alias: The section's name, when one plugin serves several.
+        max_tokens: Most tokens of an answer.
+        window: The model's context window, in tokens.
+        temperature: Sampling temperature, None for the vendor's default.
+        effort: Reasoning effort, None for the vendor's default.
+        context_block_limit: Explicit budget for the prompt in place of what the window leaves.
+    """
+
+    provider: str
+    model: str
+    reason: str = ""
+    section: PluginConfig | None = None
+    alias: str = ""
+    max_tokens: int = 8192
+    window: int = 200_000
+    temperature: float | None = None
+    effort: str | None = None
+    context_block_limit: int | None = None
+
+    @property
+    def budget(self) -> int:
+        """Return how many tokens the prompt may have."""
+        if self.context_block_limit:
+            return self.context_block_limit
+        return max(self.window - self.max_tokens - 1024, self.window // 4)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """When a turn must come to an end.
+
+    Args:
+        max_iterations: Model calls in a turn.
+        turn_timeout_s: Seconds for the whole turn.
+        idle_timeout_s: Seconds that a model may be silent.
+        max_turn_tokens: Billed tokens, None for no limit.
+        max_tool_result_chars: Longer results move to a file.
+    """
+
+    max_iterations: int = 200
+    turn_timeout_s: float = 3600.0
+    idle_timeout_s: float = 300.0
+    max_turn_tokens: int | None = None
+    max_tool_result_chars: int = 16_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineSettings:
+    """Everything that a turn needs to know of the configuration.
+
+    Args:
+        presets: For each preset the model to ask first and the fallbacks after it; the empty name is
+            the default.
+        workspace: What tools may touch.
+        sessions: Folder of the transcripts.
+        spill: Folder for long tool results.
+        timezone: The user's.
+        facts: Lines for ``/status``.
+    """
+
+    presets: Mapping[str, tuple[ModelChoice, ...]]
+    workspace: Workspace
+    sessions: Path
+    spill: Path
+    timezone: tzinfo
+    limits: Limits = Limits()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Plugins(Protocol):
+    """The host's plugins, as an engine may use them."""
+
+    def usable(self, kind: str) -> Sequence[Any]:
+        """Return the specs of a kind that are switched on and configured, by name."""
+        ...
+
+    async def open(self, kind: str, name: str) -> Any:
+        """Return the object of a plugin, opened on first use.
+
+        Raises:
+            PluginError: It is not there or could not be opened.
+            ConfigError: Its section is not valid.
+        """
+        ...
+
+    async def open_model(self, choice: ModelChoice) -> Provider:
+        """Return the provider of a choice, opened on first use; raises like `open`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineContext(PluginContext):
+    """What an engine's factory receives.
+
+    Args:
+        plugins: The host's plugins.
+        settings: What the configuration says about turns.
+    """
+
+    plugins: Plugins
+    settings: EngineSettings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineSpec(Spec):
+    """An engine; its factory opens an `Engine` with an `EngineContext`."""
+
+
+class Engine(Protocol):
+    """What an `EngineSpec` factory opens."""
+
+    def handle(
+        self, inbound: Inbound, *, hooks: Sequence[AgentHook] = (), preset: str | None = None
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Answer a message: run a slash command or a turn, and yield what happens.
+
+        One turn at a time per session; sessions do not wait for each other. The message is stored
+        before the first model call; closing the generator early stops the turn and keeps what was
+        said. The last event of a turn that was not stopped is `TurnFinished`; a turn that fails ends
+        with one too.
+
+        Args:
+            preset: Model preset for this turn alone.
+
+        Raises:
+            NanobotError: The message could not be accepted; nothing of it was stored.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The standard engine: one turn, from a message to its stored answer."""

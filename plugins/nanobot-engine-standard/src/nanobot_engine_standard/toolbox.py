@@ -1,0 +1,195 @@
+"""The tools of a turn: what is on offer, and the one way to run one.
+
+resolve -> validate -> role -> middleware -> call with a deadline -> throttle -> spill
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from nanobot import log
+from nanobot_engine_standard import arguments
+from nanobot_engine_standard.progress import Refusals
+from nanobot.engine import EngineSettings
+from nanobot_engine_standard.spill import spill
+from nanobot.engine import Plugins
+from nanobot.errors import NanobotError, ToolError
+from nanobot.events import ToolFinished, ToolStarted
+from nanobot.messages import ToolCall, ToolResult, Turn
+from nanobot.middleware import Middleware, ToolNext
+from nanobot.specs import ToolDefinition
+from nanobot.tool import DynamicTool, ToolRequest
+
+MAX_PARALLEL = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Offer:
+    """A tool on offer and the plugin that runs it."""
+
+    plugin: str
+    definition: ToolDefinition
+
+
+class Toolbox:
+    """The tools that one turn may use.
+
+    Args:
+        deadline: Loop time at which the turn is over.
+    """
+
+    def __init__(
+        self,
+        registry: Plugins,
+        middleware: Sequence[Middleware],
+        settings: EngineSettings,
+        turn: Turn,
+        deadline: float,
+    ) -> None:
+        self._registry = registry
+        self._middleware = middleware
+        self._settings = settings
+        self._turn = turn
+        self._deadline = deadline
+        self._refusals = Refusals()
+        self._offers: dict[str, _Offer] = {}
+        self.used: dict[str, None] = {}
+
+    async def offer(self) -> tuple[ToolDefinition, ...]:
+        """Return the tools on offer, in a stable order; the first plugin wins a name."""
+        role = self._turn.scope.principal.role
+        for spec in self._registry.usable("tools"):
+            definitions = spec.tools
+            if not definitions:
+                definitions = await self._dynamic(spec.name)
+            for definition in definitions:
+                if role.allows(definition.role):
+                    offer = _Offer(plugin=spec.name, definition=definition)
+                    self._offers.setdefault(definition.name, offer)
+        return tuple(self._offers[name].definition for name in sorted(self._offers))
+
+    async def _dynamic(self, plugin: str) -> tuple[ToolDefinition, ...]:
+        try:
+            opened = await self._registry.open("tools", plugin)
+        except NanobotError as error:
+            log.get(plugin=plugin).warning("tools_not_offered", reason=error.message)
+            return ()
+        return opened.definitions() if isinstance(opened, DynamicTool) else ()
+
+    # --- running --------------------------------------------------------------------------------
+
+    async def run(self, calls: Sequence[ToolCall]) -> AsyncIterator[ToolStarted | ToolFinished]:
+        """Run the calls of one answer: neighbours that only read at once, all others one by one."""
+        for batch in self._batches(calls):
+            tasks: list[asyncio.Task[ToolFinished]] = []
+            try:
+                for call in batch:
+                    yield ToolStarted(call=call, arguments=self._preview(call))
+                    tasks.append(asyncio.create_task(self._finish(call)))
+                for task in tasks:
+                    yield await task
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _batches(self, calls: Sequence[ToolCall]) -> list[list[ToolCall]]:
+        batches: list[list[ToolCall]] = []
+        reading = False
+        for call in calls:
+            offer = self._offers.get(call.name)
+            reads = offer is not None and offer.definition.effects.read_only
+            if batches and reading and reads and len(batches[-1]) < MAX_PARALLEL:
+                batches[-1].append(call)
+            else:
+                batches.append([call])
+            reading = reads
+        return batches
+
+    def _preview(self, call: ToolCall) -> Mapping[str, object]:
+        try:
+            return arguments.parse(call.arguments, {})
+        except ToolError:
+            return {}
+
+    async def _finish(self, call: ToolCall) -> ToolFinished:
+        started = perf_counter()
+        result = self._refusals.escalate(await self._run_one(call))
+        offer = self._offers.get(call.name)
+        if offer is None or offer.definition.spill:
+            result = self._spill(call, result)
+        self.used[call.name] = None
+        return ToolFinished(call=call, result=result, seconds=perf_counter() - started)
+
+    def _spill(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        limit = self._settings.limits.max_tool_result_chars
+        folder = self._settings.spill
+        try:
+            shown = str(folder.relative_to(self._settings.workspace.root))
+        except ValueError:
+            shown = str(folder)
+        return spill(result, folder, shown, f"{self._turn.id}-{call.id}", limit)
+
+    async def _run_one(self, call: ToolCall) -> ToolResult:
+        offer = self._offers.get(call.name)
+        if offer is None:
+            return self._unknown(call.name)
+        definition = offer.definition
+        try:
+            request = ToolRequest(
+                name=call.name,
+                arguments=arguments.parse(call.arguments, definition.parameters),
+                call_id=call.id,
+            )
+            tool = await self._registry.open("tools", offer.plugin)
+            return await self._around(request, tool, definition)
+        except ToolError as error:
+            return ToolResult.error(
+                error.kind, error.message, retryable=error.retryable, target=error.target
+            )
+        except NanobotError as error:
+            return ToolResult.error("unavailable", error.message)
+        except TimeoutError:
+            return ToolResult.error(
+                "timeout", f"{call.name} did not finish within {definition.deadline_s:g} s"
+            )
+        except Exception as error:
+            log.get(tool=call.name).error("tool_crashed", exc_info=True)
+            message = log.redact(f"{type(error).__name__}: {error}")
+            return ToolResult.error("crashed", f"{call.name} failed: {message}")
+
+    async def _around(
+        self, request: ToolRequest, tool: Any, definition: ToolDefinition
+    ) -> ToolResult:
+        async def call(request: ToolRequest) -> ToolResult:
+            left = self._deadline - asyncio.get_running_loop().time()
+            async with asyncio.timeout(max(min(definition.deadline_s, left), 0)):
+                result = await tool.call(request, self._turn)
+            if not isinstance(result, ToolResult):
+                raise TypeError(f"{request.name} returned a {type(result).__name__}")
+            return result
+
+        proceed: ToolNext = call
+        for layer in reversed(self._middleware):
+            proceed = _wrap(layer, self._turn, proceed)
+        return await proceed(request)
+
+    def _unknown(self, name: str) -> ToolResult:
+        near = difflib.get_close_matches(name, self._offers, n=1, cutoff=0.5)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        known = ", ".join(sorted(self._offers)) or "none"
+        return ToolResult.error(
+            "unknown_tool", f"There is no tool {name!r}.{meant} Available: {known}."
+        )
+
+
+def _wrap(layer: Middleware, turn: Turn, proceed: ToolNext) -> ToolNext:
+    async def wrapped(request: ToolRequest) -> ToolResult:
+        return await layer.around_tool(request, turn, proceed)
+
+    return wrapped

@@ -1,0 +1,1 @@
+"""The prompt sections that every nanobot has."""

@@ -1,0 +1,6 @@
+"""Guards: the only ways for tools to reach the disk and the network."""
+
+from nanobot_security._records import Entry, Opened, Stat
+from nanobot_security.workspace import Workspace
+
+__all__ = ["Entry", "Opened", "Stat", "Workspace"]
