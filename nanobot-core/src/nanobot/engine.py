@@ -1,7 +1,7 @@
 """The contract of an engine: what runs a turn.
 
-The core finds the engine like any plugin and hands it a message; the engine stores it, asks the model,
-runs the tools and tells what happens. An instance has exactly one.
+The core finds the engine like any plugin and hands it a message; the engine stores it, asks the
+model, runs the tools and tells what happens. An instance has exactly one.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class EngineSettings:
     """Everything that a turn needs to know of the configuration.
 
     Args:
-        presets: For each preset the model to ask first and the fallbacks after it; the empty name is
-            the default.
+        presets: For each preset the model to ask first and the fallbacks after it; the empty name
+            is the default.
         workspace: What tools may touch.
         sessions: Folder of the transcripts.
         spill: Folder for long tool results.
@@ -148,8 +148,7 @@ class Engine(Protocol):
 
         One turn at a time per session; sessions do not wait for each other. The message is stored
         before the first model call; closing the generator early stops the turn and keeps what was
-        said. The last event of a turn that was not stopped is `TurnFinished`; a turn that fails ends
-        with one too.
+        said. The last event of a turn that was not stopped is `TurnFinished`, also when it failed.
 
         Args:
             preset: Model preset for this turn alone.

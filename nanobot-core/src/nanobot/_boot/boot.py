@@ -17,8 +17,8 @@ from nanobot._config import Config
 from nanobot._plugins.catalog import scan
 from nanobot._plugins.host import Host
 from nanobot._plugins.registry import Registry
-from nanobot._plugins.view import View
 from nanobot._plugins.status import State, Status, Verdicts, judge, policy
+from nanobot._plugins.view import View
 from nanobot.context import Clock, PluginContext, SystemClock
 from nanobot.engine import Engine, EngineContext, EngineSettings, Limits, ModelChoice
 from nanobot.errors import ConfigError

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 import json
 import sys
+from contextlib import aclosing
 from dataclasses import asdict
 
 from nanobot.events import Notice, StreamEnd, TextDelta, ToolStarted, TurnFinished

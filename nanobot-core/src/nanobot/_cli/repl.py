@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 import asyncio
 import sys
+from contextlib import aclosing
 
 from nanobot.errors import NanobotError
 from nanobot.events import Notice, TextDelta, ToolStarted, TurnFinished

@@ -8,22 +8,23 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from nanobot import log
+from nanobot.agent.hooks import AgentHook
+from nanobot.config import PluginConfig
+from nanobot.context import Clock
+from nanobot.engine import Engine, EngineContext, EngineSettings, ModelChoice, Plugins
+from nanobot.errors import ConfigError, NanobotError
+from nanobot.events import Notice, TextDelta, TurnEvent, TurnFinished, TurnStarted
+from nanobot.messages import Inbound, Scope, StopReason, Turn, text_of
+from nanobot.middleware import Middleware, TurnNext
+
 from nanobot_engine_standard import commands, prompts
 from nanobot_engine_standard.hooking import Hooks
 from nanobot_engine_standard.loop import Loop, Outcome, in_words
 from nanobot_engine_standard.model import ModelCaller
 from nanobot_engine_standard.observing import Observers
 from nanobot_engine_standard.session import Session, open_session
-from nanobot.engine import Engine, EngineContext, EngineSettings, ModelChoice, Plugins
-from nanobot_engine_standard.toolbox import Toolbox
 from nanobot_engine_standard.streams import closing
-from nanobot.agent.hooks import AgentHook
-from nanobot.config import PluginConfig
-from nanobot.context import Clock
-from nanobot.errors import ConfigError, NanobotError
-from nanobot.events import Notice, TextDelta, TurnEvent, TurnFinished, TurnStarted
-from nanobot.messages import Inbound, Scope, StopReason, Turn, text_of
-from nanobot.middleware import Middleware, TurnNext
+from nanobot_engine_standard.toolbox import Toolbox
 
 
 class Agent:

@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from nanobot import log
-from nanobot_engine_standard.session import Session
-from nanobot.engine import EngineSettings
-from nanobot.engine import Plugins
 from nanobot.command import CommandRequest, HistoryEntry
+from nanobot.engine import EngineSettings, Plugins
 from nanobot.errors import ConfigError, NanobotError
 from nanobot.messages import Turn
 from nanobot.specs import CommandSpec
+
+from nanobot_engine_standard.session import Session
 
 _COMMAND = re.compile(r"/([A-Za-z][\w-]*)(?:@\S+)?(?:\s+(.*))?", re.DOTALL)
 

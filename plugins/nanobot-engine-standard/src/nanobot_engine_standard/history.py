@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nanobot_engine_standard import tokens
-from nanobot_engine_standard import codec
 from nanobot.messages import (
     AssistantMessage,
     Message,
@@ -27,6 +25,8 @@ from nanobot.messages import (
     UserMessage,
     text_of,
 )
+
+from nanobot_engine_standard import codec, tokens
 
 INTERRUPTED = ToolResult.error(
     "interrupted",

@@ -6,15 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from nanobot_engine_standard import tokens, window
-from nanobot_engine_standard.hooking import Hooks
-from nanobot_engine_standard.model import Chosen, ModelCaller
-from nanobot_engine_standard.progress import Progress
-from nanobot_engine_standard.recovery import Next, Recovery
-from nanobot_engine_standard.session import Session
 from nanobot.engine import Limits, ModelChoice
-from nanobot_engine_standard.toolbox import Toolbox
-from nanobot_engine_standard.streams import closing
 from nanobot.errors import BlockedAddress, ContextOverflow, NanobotError
 from nanobot.events import Notice, ReasoningDelta, StreamEnd, TextDelta, ToolFinished, TurnEvent
 from nanobot.messages import (
@@ -30,6 +22,15 @@ from nanobot.messages import (
 )
 from nanobot.provider import ModelFinish, ModelReasoning, ModelRequest, ModelText, Segment
 from nanobot.specs import ToolDefinition
+
+from nanobot_engine_standard import tokens, window
+from nanobot_engine_standard.hooking import Hooks
+from nanobot_engine_standard.model import Chosen, ModelCaller
+from nanobot_engine_standard.progress import Progress
+from nanobot_engine_standard.recovery import Next, Recovery
+from nanobot_engine_standard.session import Session
+from nanobot_engine_standard.streams import closing
+from nanobot_engine_standard.toolbox import Toolbox
 
 MAX_OVERFLOWS = 3
 _SHRINK = 0.6

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nanobot import errors
-from nanobot.engine import ModelChoice
-from nanobot.engine import Plugins
-from nanobot_engine_standard.streams import closing
 from nanobot.context import Clock
+from nanobot.engine import ModelChoice, Plugins
 from nanobot.errors import NanobotError, ProviderError
 from nanobot.events import Notice
 from nanobot.messages import Turn
 from nanobot.middleware import Middleware, ModelNext
 from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning, ModelRequest, ModelText
+
+from nanobot_engine_standard.streams import closing
 
 ATTEMPTS = 4
 MAX_WAIT_S = 60.0

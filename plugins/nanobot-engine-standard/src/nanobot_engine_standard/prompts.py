@@ -43,7 +43,9 @@ async def _render(registry: Plugins, spec: PromptSpec, turn: Turn) -> str:
             text: str = await prompt.render(turn)
         return text.strip()
     except (NanobotError, TimeoutError) as error:
-        log.get(plugin=f"prompts.{spec.name}").warning("prompt_left_out", reason=str(error) or "too slow")
+        log.get(plugin=f"prompts.{spec.name}").warning(
+            "prompt_left_out", reason=str(error) or "too slow"
+        )
     except Exception:
         log.get(plugin=f"prompts.{spec.name}").error("prompt_crashed", exc_info=True)
     return ""

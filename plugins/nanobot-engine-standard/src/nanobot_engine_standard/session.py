@@ -7,9 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from nanobot_engine_standard.history import INTERRUPTED, History, TurnRecord
-from nanobot_engine_standard import codec
-from nanobot_engine_standard.transcript import Transcript
 from nanobot.command import HistoryEntry
 from nanobot.context import Clock
 from nanobot.errors import SessionBusy
@@ -21,6 +18,10 @@ from nanobot.messages import (
     ToolResult,
     Usage,
 )
+
+from nanobot_engine_standard import codec
+from nanobot_engine_standard.history import INTERRUPTED, History, TurnRecord
+from nanobot_engine_standard.transcript import Transcript
 
 _POLL_S = 0.05
 

@@ -13,17 +13,17 @@ from time import perf_counter
 from typing import Any
 
 from nanobot import log
-from nanobot_engine_standard import arguments
-from nanobot_engine_standard.progress import Refusals
-from nanobot.engine import EngineSettings
-from nanobot_engine_standard.spill import spill
-from nanobot.engine import Plugins
+from nanobot.engine import EngineSettings, Plugins
 from nanobot.errors import NanobotError, ToolError
 from nanobot.events import ToolFinished, ToolStarted
 from nanobot.messages import ToolCall, ToolResult, Turn
 from nanobot.middleware import Middleware, ToolNext
 from nanobot.specs import ToolDefinition
 from nanobot.tool import DynamicTool, ToolRequest
+
+from nanobot_engine_standard import arguments
+from nanobot_engine_standard.progress import Refusals
+from nanobot_engine_standard.spill import spill
 
 MAX_PARALLEL = 8
 

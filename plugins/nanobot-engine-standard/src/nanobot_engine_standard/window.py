@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nanobot_engine_standard import tokens
-from nanobot_engine_standard.history import TurnRecord
 from nanobot.messages import (
     AssistantMessage,
     Message,
@@ -22,6 +20,9 @@ from nanobot.messages import (
     UserMessage,
     text_of,
 )
+
+from nanobot_engine_standard import tokens
+from nanobot_engine_standard.history import TurnRecord
 
 _KEEP_SHARE = 0.7
 _SHORT_CHARS = 400

@@ -1,4 +1,4 @@
-"""Programs of the Node ecosystem as test peers: installed once per machine, outside any checkout."""
+"""Programs of the Node ecosystem as test peers, installed once per machine."""
 
 from __future__ import annotations
 
