@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
@@ -20,9 +21,7 @@ Admit = Callable[[int, int, str], os.stat_result]
 """Check an opened file: (descriptor, folder, name) -> its status, or an exception."""
 
 
-def names_in(
-    folder: int, denied: frozenset[Identity]
-) -> list[tuple[str, os.stat_result]]:  # sorted, so that results are the same every time
+def names_in(folder: int, denied: frozenset[Identity]) -> list[tuple[str, os.stat_result]]:
     """Return the sorted names in an open folder, with what is known of each."""
     found = []
     for name in os.listdir(folder):
@@ -43,21 +42,21 @@ def walk_tree(
     prune: Callable[[Entry], bool] | None,
 ) -> Iterator[tuple[Entry, BinaryIO | None]]:
     """Walk an open folder; see `Workspace.walk`."""
-    levels = [(top, "", iter(names_in(top, denied)))]
+    levels = [_Level(top, "", denied)]
     try:
         while levels:
-            folder, prefix, names = levels[-1]
-            name, status = next(names, ("", None))
-            if status is None:
+            level = levels[-1]
+            if not level.names:
                 levels.pop()
-                if folder != top:
-                    os.close(folder)
+                if levels:
+                    os.close(level.folder)
                 continue
-            entry = entry_of(prefix + name, status)
+            name, status = level.names.popleft()
+            entry = entry_of(level.prefix + name, status)
             if prune is not None and prune(entry):
                 continue
             if stat.S_ISREG(status.st_mode) and contents:
-                file = _open_file(folder, name, admit)
+                file = _open_file(level.folder, name, admit)
                 try:
                     yield entry, file
                 finally:
@@ -66,14 +65,23 @@ def walk_tree(
                 continue
             yield entry, None
             if stat.S_ISDIR(status.st_mode) and len(levels) < MAX_DEPTH:
-                inner = _open_folder(folder, name, denied)
+                inner = _open_folder(level.folder, name, denied)
                 if inner is not None:
-                    levels.append((inner, f"{prefix}{name}/", iter(())))
-                    levels[-1] = (inner, f"{prefix}{name}/", iter(names_in(inner, denied)))
+                    levels.append(_Level(inner, f"{level.prefix}{name}/", denied))
     finally:
-        for folder, _, _ in levels:
-            if folder != top:
-                os.close(folder)
+        for level in levels[1:]:
+            os.close(level.folder)
+
+
+class _Level:
+    """An open folder of a walk, with the names in it that are still to come."""
+
+    def __init__(self, folder: int, prefix: str, denied: frozenset[Identity]) -> None:
+        self.folder = folder
+        self.prefix = prefix
+        self.names: deque[tuple[str, os.stat_result]] = deque()
+        with suppress(OSError):  # a folder that goes away is as good as empty
+            self.names.extend(names_in(folder, denied))
 
 
 def _open_file(folder: int, name: str, admit: Admit) -> BinaryIO | None:

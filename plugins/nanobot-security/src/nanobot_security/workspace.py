@@ -109,14 +109,12 @@ class Workspace:
 
     def rename(self, source: str, destination: str) -> None:
         """Move a regular file; the destination must not exist."""
-        with (
-            self._at(source, follow=False) as old,
-            self._at(destination, create=True, follow=False) as new,
-        ):
+        with self._at(source, follow=False) as old:
             old.require_file()
-            if new.status is not None:
-                raise _refusals.exists(destination)
-            move_file(old.folder, old.name, new.folder, new.name)
+            with self._at(destination, create=True, follow=False) as new:
+                if new.status is not None:
+                    raise _refusals.exists(destination)
+                move_file(old.folder, old.name, new.folder, new.name)
 
     def list(self, path: str) -> tuple[Entry, ...]:
         """List a folder, sorted by name; what is denied does not show."""

@@ -1,0 +1,1 @@
+"""OpenAI models for nanobot."""

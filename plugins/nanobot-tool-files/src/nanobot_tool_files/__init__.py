@@ -1,0 +1,1 @@
+"""File tools for nanobot: read, write, edit, list, find and search."""

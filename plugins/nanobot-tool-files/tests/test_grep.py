@@ -1,0 +1,236 @@
+"""grep."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from nanobot.messages import Trust
+from nanobot.security import Entry, Workspace
+from nanobot_testing import load_spec, open_spec, run
+
+
+@pytest.fixture
+def tree(workspace: Path) -> Path:
+    (workspace / "src").mkdir()
+    (workspace / "src" / "a.py").write_text("import os\n\ndef main():\n    os.exit(1)\n")
+    (workspace / "src" / "b.ts").write_text("export function main() {}\n// os\n")
+    (workspace / "notes.md").write_text("The Main thing\r\nis os.\r\n")
+    (workspace / "bin.dat").write_bytes(b"os\0os\n")
+    (workspace / "node_modules").mkdir()
+    (workspace / "node_modules" / "os.js").write_text("os\n")
+    return workspace
+
+
+def test_paths_by_default(tree: Path, call: Any) -> None:
+    assert call("grep", pattern="os").text == (
+        "notes.md\nsrc/a.py\nsrc/b.ts\n\n(Files left out: 1 binary.)"
+    )
+
+
+def test_lines(tree: Path, call: Any) -> None:
+    text = call("grep", pattern=r"\bos\b", output_mode="content", glob="*.{py,md}").text
+    assert text == "notes.md:2: is os.\nsrc/a.py:1: import os\nsrc/a.py:4:     os.exit(1)"
+
+
+def test_counts(tree: Path, call: Any) -> None:
+    text = call("grep", pattern="os", output_mode="count", type="py").text
+    assert text == "src/a.py: 2"
+
+
+def test_one_file(tree: Path, call: Any) -> None:
+    args = {"pattern": "os", "path": "src/a.py"}
+    assert call("grep", **args).text == "src/a.py"
+    assert call("grep", **args, output_mode="content").text == "1: import os\n4:     os.exit(1)"
+    assert call("grep", **args, output_mode="count").text == "src/a.py: 2"
+    assert call("grep", pattern="os", path="bin.dat").kind == "binary"
+    assert call("grep", pattern="os", path="missing").kind == "not_found"
+
+
+def test_case_and_plain_text(tree: Path, call: Any) -> None:
+    assert call("grep", pattern="MAIN", path="src").text == "No matches found."
+    assert call("grep", pattern="MAIN", path="src", case_insensitive=True).text == (
+        "src/a.py\nsrc/b.ts"
+    )
+    assert call("grep", pattern="main()", fixed_strings=True).text.startswith("src/a.py\nsrc/b.ts")
+    assert call("grep", pattern="ä", fixed_strings=True).text.startswith("No matches found.")
+
+
+@pytest.mark.parametrize("pattern", ["", "(", "a{2000}", r"(a)\1", "(?=a)", "\ud800", "x" * 20_000])
+def test_bad_patterns(tree: Path, call: Any, pattern: str) -> None:
+    result = call("grep", pattern=pattern)
+    assert result.kind == "bad_pattern"
+    result.text.encode()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lines"),
+    [
+        ("^$", ["3: "]),
+        ("b$", ["2: ab"]),
+        ("^", ["1: a", "2: ab", "3: ", "4: c"]),
+        (r"a\s+ab", []),
+        ("[^x]+b", ["2: ab"]),
+        (r"(?s)a.*c", []),
+        ("x*", ["1: a", "2: ab", "3: ", "4: c"]),
+    ],
+)
+def test_a_match_is_within_a_line(
+    workspace: Path, call: Any, pattern: str, lines: list[str]
+) -> None:
+    for ending in ("\n", "\r\n"):
+        (workspace / "f.txt").write_bytes(ending.join(["a", "ab", "", "c", ""]).encode())
+        text = call("grep", pattern=pattern, path="f.txt", output_mode="content").text
+        assert text == ("\n".join(lines) or "No matches found.")
+
+
+def test_context(workspace: Path, call: Any) -> None:
+    (workspace / "f.txt").write_text("".join(f"{n}\n" for n in range(1, 31)))
+    args = {"path": "f.txt", "output_mode": "content", "context_before": 2, "context_after": 1}
+    assert call("grep", pattern="^(1|4|20|21|30)$", **args).text.split("\n") == [
+        *("1: 1", "2- 2", "3- 3", "4: 4", "5- 5"),
+        *("--", "18- 18", "19- 19", "20: 20", "21: 21", "22- 22"),
+        *("--", "28- 28", "29- 29", "30: 30"),
+    ]
+
+
+def test_context_over_large_files(workspace: Path, call: Any) -> None:
+    """Lines around a match may lie in another piece of the file."""
+    lines = [f"{n} {'x' * 60}" for n in range(20_000)]
+    (workspace / "f.txt").write_text("\n".join(lines))
+    args = {"path": "f.txt", "output_mode": "content", "context_before": 3, "context_after": 3}
+    for wanted in range(3_900, 4_400, 7):
+        text = call("grep", pattern=f"^{wanted} ", **args).text
+        assert [
+            int(line.split("- ")[-1].split(": ")[-1].split()[0]) for line in text.split("\n")
+        ] == [*range(wanted - 3, wanted + 4)]
+
+
+def test_pages(tree: Path, call: Any) -> None:
+    args: dict[str, Any] = {"pattern": "os", "path": "src", "output_mode": "content"}
+    first = call("grep", **args, head_limit=2)
+    assert first.text == (
+        "src/a.py:1: import os\nsrc/a.py:4:     os.exit(1)\n\n"
+        "(Showing results 1-2 of 3. Use offset=2 to continue.)"
+    )
+    assert call("grep", **args, max_matches=2) == first
+    second = call("grep", **args, head_limit=2, offset=2)
+    assert second.text == "src/b.ts:2: // os\n\n(Results 3-3 of 3.)"
+    assert call("grep", **args, offset=3).kind == "out_of_range"
+    assert call("grep", pattern="os", max_results=1).text.startswith("notes.md\n\n(Showing results")
+
+
+def test_size_limits(workspace: Path, call: Any) -> None:
+    (workspace / "big.txt").write_text("needle\n" + "x" * 79 + "\n" * (2 << 20))
+    assert call("grep", pattern="needle").text == (
+        "No matches found.\n(Files left out: 1 larger than 2 MB.)"
+    )
+    assert call("grep", pattern="needle", path="big.txt").text == "big.txt"
+    with (workspace / "huge.txt").open("wb") as file:
+        file.truncate(5 << 30)
+    assert call("grep", pattern="needle", path="huge.txt").kind == "too_large"
+
+
+def test_output_is_bounded(workspace: Path, call: Any) -> None:
+    (workspace / "f.txt").write_text(f"{'x' * 50_000}\n" * 400)
+    args = {"pattern": "x", "path": "f.txt", "output_mode": "content", "head_limit": 0}
+    text = call("grep", **args).text
+    assert len(text) < 130_000
+    assert "(line is cut)" in text
+    assert "of 400. Use offset=" in text
+
+
+def test_many_results_end_the_search(workspace: Path, call: Any) -> None:
+    for name in ("a.txt", "b.txt"):
+        (workspace / name).write_text("x\n" * 20_000)
+    text = call("grep", pattern="x", output_mode="content").text
+    assert "(Showing results 1-250 of more than 20000. Use offset=250 to continue.)" in text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "(a|a)*b", "(a*)*c", r"^(([a-z])+.)+[A-Z]([a-z])+$", "(.*a){20}", "(a?){40}a{40}!!"],
+)
+def test_patterns_that_explode_elsewhere(workspace: Path, call: Any, pattern: str) -> None:
+    (workspace / "f.txt").write_text("a" * 5_000 + "!\n")
+    assert call("grep", pattern=pattern, path="f.txt").text in ("f.txt", "No matches found.")
+
+
+def test_a_pattern_that_is_slow_all_the_same(workspace: Path, call: Any) -> None:
+    (workspace / "f.txt").write_text("abcdefgh ijkl mnop\n" * 100_000)
+    pattern = "(?:.?){900}" * 4 + "z"
+    result = call("grep", pattern=pattern, path="f.txt")
+    assert result.kind == "timeout"
+    assert "too slow" in call("grep", pattern=pattern).text
+
+
+def test_invalid_utf_8_is_searched(workspace: Path, call: Any) -> None:
+    (workspace / "f.txt").write_bytes(b"\xff\xfe needle \x80\n")
+    text = call("grep", pattern="needle", output_mode="content").text
+    assert text.startswith("f.txt:1: \ufffd\ufffd needle")
+
+
+def test_outside_is_marked(workspace: Path, tmp_path: Path, open_call: Any) -> None:
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "f.txt").write_text("x")
+    (workspace / "f.txt").write_text("x")
+    marks = [
+        open_call("grep", pattern="x", path=path).parts[0].trust
+        for path in ("../o", "../o/f.txt", ".", "f.txt")
+    ]
+    assert marks == [Trust.UNTRUSTED, Trust.UNTRUSTED, Trust.TRUSTED, Trust.TRUSTED]
+
+
+class EndlessWorkspace(Workspace):
+    """A workspace whose walk never ends by itself."""
+
+    started = threading.Event()
+    ended = threading.Event()
+
+    def walk(
+        self,
+        path: str,
+        *,
+        contents: bool = True,
+        prune: Callable[[Entry], bool] | None = None,
+    ) -> Iterator[tuple[Entry, BinaryIO | None]]:
+        assert prune is not None
+        self.started.set()
+        try:
+            while True:
+                prune(Entry(path="x", kind="file", size=1, mtime=0.0))
+        finally:
+            self.ended.set()
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("grep", {"pattern": "x"}),
+        ("find_files", {}),
+        ("list_dir", {"path": ".", "recursive": True}),
+    ],
+)
+def test_a_cancelled_search_leaves_its_thread(
+    name: str, args: dict[str, Any], workspace: Path, tmp_path: Path, call: Any
+) -> None:
+    endless = EndlessWorkspace(workspace)
+    endless.started = threading.Event()
+    endless.ended = threading.Event()
+    turn = dataclasses.replace(call.turn, workspace=endless)
+
+    async def work() -> None:
+        async with open_spec(load_spec("tools.files"), {}, tmp_path) as tool:
+            task = asyncio.ensure_future(call.once(tool, name, args, turn))
+            assert await asyncio.to_thread(endless.started.wait, 10)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            assert await asyncio.to_thread(endless.ended.wait, 10)
+
+    run(work())
