@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from nanobot.messages import Trust
-from nanobot.security import Entry, Workspace
+from nanobot_security import Disk, Entry
 from nanobot_testing import load_spec, open_spec, run
 
 
@@ -186,8 +185,8 @@ def test_outside_is_marked(workspace: Path, tmp_path: Path, open_call: Any) -> N
     assert marks == [Trust.UNTRUSTED, Trust.UNTRUSTED, Trust.TRUSTED, Trust.TRUSTED]
 
 
-class EndlessWorkspace(Workspace):
-    """A workspace whose walk never ends by itself."""
+class EndlessDisk(Disk):
+    """A disk whose walk never ends by itself."""
 
     started = threading.Event()
     ended = threading.Event()
@@ -217,16 +216,21 @@ class EndlessWorkspace(Workspace):
     ],
 )
 def test_a_cancelled_search_leaves_its_thread(
-    name: str, args: dict[str, Any], workspace: Path, tmp_path: Path, call: Any
+    name: str,
+    args: dict[str, Any],
+    workspace: Path,
+    tmp_path: Path,
+    call: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    endless = EndlessWorkspace(workspace)
+    endless = EndlessDisk(workspace)
     endless.started = threading.Event()
     endless.ended = threading.Event()
-    turn = dataclasses.replace(call.turn, workspace=endless)
+    monkeypatch.setattr(Disk, "of", lambda workspace: endless)
 
     async def work() -> None:
         async with open_spec(load_spec("tools.files"), {}, tmp_path) as tool:
-            task = asyncio.ensure_future(call.once(tool, name, args, turn))
+            task = asyncio.ensure_future(call.once(tool, name, args, call.turn))
             assert await asyncio.to_thread(endless.started.wait, 10)
             task.cancel()
             await asyncio.wait([task])

@@ -1,6 +1,6 @@
 """Guards: the only ways for tools to reach the disk and the network."""
 
 from nanobot_security._records import Entry, Opened, Stat
-from nanobot_security.workspace import Workspace
+from nanobot_security.disk import Disk
 
-__all__ = ["Entry", "Opened", "Stat", "Workspace"]
+__all__ = ["Disk", "Entry", "Opened", "Stat"]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from nanobot.errors import ToolError
+
 from nanobot_security import _kernel
 from nanobot_security._denied import DeniedAccess, Identity, Replaced, identify
 from nanobot_security._records import Entry, entry_of
@@ -41,7 +42,7 @@ def walk_tree(
     contents: bool,
     prune: Callable[[Entry], bool] | None,
 ) -> Iterator[tuple[Entry, BinaryIO | None]]:
-    """Walk an open folder; see `Workspace.walk`."""
+    """Walk an open folder; see `Disk.walk`."""
     levels = [_Level(top, "", denied)]
     try:
         while levels:

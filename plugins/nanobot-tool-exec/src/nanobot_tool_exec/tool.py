@@ -14,6 +14,7 @@ from nanobot.context import PluginContext
 from nanobot.errors import ToolError
 from nanobot.messages import Text, ToolResult, Trust, Turn
 from nanobot.tool import ToolRequest
+from nanobot_security import Disk
 
 from nanobot_tool_exec.config import ExecConfig
 from nanobot_tool_exec.environment import scrubbed
@@ -121,7 +122,7 @@ def _folder(arguments: Mapping[str, object], turn: Turn) -> Path:
     wanted = _text(arguments, "working_dir", "workdir")
     if not wanted:
         return turn.workspace.root
-    found = turn.workspace.stat(wanted)
+    found = Disk.of(turn.workspace).stat(wanted)
     if found.kind != "dir":
         raise ToolError(f"{wanted} is not a folder.", kind="not_a_folder", target=wanted)
     return turn.workspace.root / Path(wanted).expanduser()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nanobot.errors import ToolError
 from nanobot.messages import Text, ToolResult, Trust, Turn
+from nanobot_security import Disk
 
 from nanobot_tool_files.arguments import Arguments
 from nanobot_tool_files.content import BOM, encode, encoding_of
@@ -84,7 +85,7 @@ class Editor:
         data = encode(path, content)
         with self._lock:
             check(stop)
-            turn.workspace.write(path, data)
+            Disk.of(turn.workspace).write(path, data)
             self._seen.note_write(turn, path)
         return ToolResult.ok(f"Successfully wrote {len(content)} characters to {path}")
 
@@ -105,7 +106,7 @@ class Editor:
     def _fill(self, path: str, new: str, turn: Turn) -> ToolResult:
         """Create a missing file, or fill an empty one."""
         try:
-            size = turn.workspace.stat(path).size
+            size = Disk.of(turn.workspace).stat(path).size
         except ToolError as error:
             if error.kind != "not_found":
                 raise
@@ -117,14 +118,14 @@ class Editor:
                 kind="exists",
                 target=path,
             )
-        turn.workspace.write(path, encode(path, new))
+        Disk.of(turn.workspace).write(path, encode(path, new))
         self._seen.note_write(turn, path)
         return ToolResult.ok(f"Successfully wrote {len(new)} characters to {path}")
 
     def _replace(
         self, path: str, old: str, new: str, arguments: Arguments, turn: Turn
     ) -> ToolResult:
-        opened = turn.workspace.open(path)
+        opened = Disk.of(turn.workspace).open(path)
         with opened.file:
             warning = self._seen.warning(turn, path, opened.stat)
             if opened.stat.size > MAX_FILE:
@@ -143,7 +144,7 @@ class Editor:
         chosen = _choose(path, matches, arguments)
         changed = document.replace([_change(document.text, match, old, new) for match in chosen])
         body = encode(path, changed, document.encoding)
-        turn.workspace.write(path, BOM + body if document.bom else body)
+        Disk.of(turn.workspace).write(path, BOM + body if document.bom else body)
         self._seen.note_write(turn, path)
         places = ", ".join(str(match.line) for match in chosen[:_LISTED])
         more = ", ..." if len(chosen) > _LISTED else ""

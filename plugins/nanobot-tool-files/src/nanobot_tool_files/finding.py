@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nanobot.errors import ToolError
 from nanobot.messages import ToolResult, Turn
-from nanobot.security import Entry
+from nanobot_security import Disk, Entry
 
 from nanobot_tool_files.arguments import Arguments
 from nanobot_tool_files.globs import path_filter
@@ -32,7 +32,7 @@ class Finder:
         most = arguments.number("max_entries", LIST_ENTRIES, least=1, most=5_000)
         notes: list[str] = []
         if arguments.flag("recursive"):
-            walk = Walk(turn.workspace, folder, self._limits, stop)
+            walk = Walk(Disk.of(turn.workspace), folder, self._limits, stop)
             lines = []
             for entry, _ in walk.entries():
                 lines.append(_name(entry))
@@ -40,7 +40,7 @@ class Finder:
                     break
             notes.append(walk.note)
         else:
-            entries = turn.workspace.list(folder)
+            entries = Disk.of(turn.workspace).list(folder)
             hidden = [_name(entry) for entry in entries if self._limits.ignores(entry)]
             lines = [_name(e) for e in entries if not self._limits.ignores(e)]
             if hidden:
@@ -51,7 +51,7 @@ class Finder:
         text = page(shown, total=len(shown), offset=0, more=False, notes=notes)
         return ToolResult.ok(
             text if lines else "\n".join([f"(Empty folder: {folder})", *filter(None, notes)]),
-            trust=trust_of(turn.workspace, folder),
+            trust=trust_of(Disk.of(turn.workspace), folder),
         )
 
     def find(self, arguments: Arguments, turn: Turn, stop: Stop) -> ToolResult:
@@ -63,7 +63,7 @@ class Finder:
         with_folders = arguments.flag("include_dirs")
         limit = arguments.number("head_limit", FIND_RESULTS, least=0, most=MOST_RESULTS)
         offset = arguments.number("offset", 0, least=0)
-        walk = Walk(turn.workspace, folder, self._limits, stop)
+        walk = Walk(Disk.of(turn.workspace), folder, self._limits, stop)
         found: list[Entry] = []
         for entry, _ in walk.entries():
             wanted = with_folders if entry.kind == "dir" else entry.kind in ("file", "link")
@@ -86,7 +86,7 @@ class Finder:
         )
         return ToolResult.ok(
             text if found else "\n".join(filter(None, ["No files found.", walk.note])),
-            trust=trust_of(turn.workspace, folder),
+            trust=trust_of(Disk.of(turn.workspace), folder),
         )
 
     def glob(self, arguments: Arguments, turn: Turn, stop: Stop) -> ToolResult:

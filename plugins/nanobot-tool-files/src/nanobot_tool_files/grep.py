@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from nanobot.errors import ToolError
 from nanobot.messages import ToolResult, Trust, Turn
-from nanobot.security import Entry
+from nanobot_security import Disk, Entry
 
 from nanobot_tool_files.arguments import Arguments
 from nanobot_tool_files.content import HEAD, binary, is_binary
@@ -48,12 +48,12 @@ class Searcher:
     def grep(self, arguments: Arguments, turn: Turn, stop: Stop) -> ToolResult:
         """Search one file, or the files below a folder."""
         query = _query(arguments, stop)
-        if turn.workspace.stat(query.path).kind == "dir":
+        if Disk.of(turn.workspace).stat(query.path).kind == "dir":
             fits = path_filter(arguments.text("glob", ""), arguments.text("type", ""))
-            walk = Walk(turn.workspace, query.path, self._limits, stop)
+            walk = Walk(Disk.of(turn.workspace), query.path, self._limits, stop)
             self._search_folder(query, walk, fits)
-            return _result(query, walk.note, trust_of(turn.workspace, query.path))
-        opened = turn.workspace.open(query.path)
+            return _result(query, walk.note, trust_of(Disk.of(turn.workspace), query.path))
+        opened = Disk.of(turn.workspace).open(query.path)
         with opened.file:
             if opened.stat.size > MAX_FILE_NAMED:
                 raise ToolError(

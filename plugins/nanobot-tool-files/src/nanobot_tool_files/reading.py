@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from nanobot.errors import ToolError
 from nanobot.messages import Image, ToolResult, Trust, Turn
-from nanobot.security import Opened
+from nanobot_security import Disk, Opened
 
 from nanobot_tool_files.arguments import Arguments
 from nanobot_tool_files.content import BOM, HEAD, binary, encoding_of, image_type, is_binary
@@ -49,7 +49,7 @@ class Reader:
         path = arguments.text("path")
         offset = arguments.number("offset", 1, least=1)
         limit = arguments.number("limit", DEFAULT_LINES, least=1)
-        opened = turn.workspace.open(path)
+        opened = Disk.of(turn.workspace).open(path)
         with opened.file:
             trust = Trust.TRUSTED if opened.inside else Trust.UNTRUSTED
             head = opened.file.peek(HEAD)[:HEAD]  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from nanobot.messages import Turn
-from nanobot.security import Stat
+from nanobot_security import Disk, Stat
 
 _MOST_FILES = 2_000  # over all sessions; the least recently used are forgotten
 _MOST_PAGES = 50
@@ -25,7 +25,7 @@ class _Seen:
 
 def _key(turn: Turn, path: str) -> Key:
     """Name a file of a session; different spellings of a path mean the same file."""
-    full = os.path.join(turn.workspace.root, os.path.expanduser(path))  # noqa: PTH111, PTH118
+    full = os.path.join(Disk.of(turn.workspace).root, os.path.expanduser(path))  # noqa: PTH111, PTH118
     return turn.scope.session_key, os.path.normpath(full)
 
 
@@ -53,7 +53,7 @@ class SeenFiles:
 
     def note_write(self, turn: Turn, path: str) -> None:
         """Note that the session itself changed a file, so that its next edit warns of nothing."""
-        stat = turn.workspace.stat(path)
+        stat = Disk.of(turn.workspace).stat(path)
         with self._lock:
             self._files[_key(turn, path)] = _Seen(stat=stat)
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from nanobot.errors import ToolError
 from nanobot.messages import Trust
-from nanobot.security import Entry, Workspace
+from nanobot_security import Disk, Entry
 
 _NAMES = """
     .cache .eggs .git .hg .hypothesis .mypy_cache .next .nox .nuxt .pytest_cache .ruff_cache .svn
@@ -56,7 +56,7 @@ class Walk:
     """A walk that ends in time.
 
     Args:
-        workspace: Where.
+        disk: Where.
         folder: The folder to start from.
         limits: What to leave out, and how long it may take.
         stop: Tells whether the call was cancelled.
@@ -65,8 +65,8 @@ class Walk:
         late: True when time ran out before the end.
     """
 
-    def __init__(self, workspace: Workspace, folder: str, limits: Limits, stop: Stop) -> None:
-        self._workspace = workspace
+    def __init__(self, disk: Disk, folder: str, limits: Limits, stop: Stop) -> None:
+        self._disk = disk
         self._folder = folder
         self._limits = limits
         self._stop = stop
@@ -88,7 +88,7 @@ class Walk:
                 return True
             return leave_out is not None and entry.kind != "dir" and leave_out(entry)
 
-        for item in self._workspace.walk(self._folder, contents=contents, prune=prune):
+        for item in self._disk.walk(self._folder, contents=contents, prune=prune):
             if self._out_of_time():
                 return
             yield item
@@ -117,9 +117,9 @@ def shown_path(folder: str, path: str) -> str:
     return f"/{path}" if plain == "/" else f"{plain}/{path}"
 
 
-def trust_of(workspace: Workspace, folder: str) -> Trust:
+def trust_of(disk: Disk, folder: str) -> Trust:
     """Return the trust of names found in a folder."""
-    inside = workspace.restricted or workspace.is_inside(folder)
+    inside = disk.restricted or disk.is_inside(folder)
     return Trust.TRUSTED if inside else Trust.UNTRUSTED
 
 

@@ -39,7 +39,9 @@ def _check_schema(schema: object, where: str) -> None:
     assert isinstance(properties, Mapping)
     for name, part in properties.items():
         _check_schema(part, f"{where}.{name}")
-    for name in schema.get("required", ()):
+    required = schema.get("required", ())
+    assert isinstance(required, list | tuple)
+    for name in required:
         assert name in properties, f"{where}: required {name!r} is no property"
     if "items" in schema:
         _check_schema(schema["items"], f"{where}[]")

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from nanobot.errors import OutsideWorkspace, ToolError
-from nanobot.security import Workspace
+from nanobot_security import Disk
 
 
 @pytest.fixture
-def ws(root: Path) -> Workspace:
-    return Workspace(root / "ws")
+def ws(root: Path) -> Disk:
+    return Disk(root / "ws")
 
 
-def read(ws: Workspace, path: str) -> bytes:
+def read(ws: Disk, path: str) -> bytes:
     with ws.open_read(path) as file:
         return file.read()
 
@@ -28,7 +28,7 @@ def refused(work: object, *args: object) -> ToolError:
     return caught.value
 
 
-def test_write_and_read(ws: Workspace, root: Path) -> None:
+def test_write_and_read(ws: Disk, root: Path) -> None:
     ws.write("a/b/c.txt", b"one")
     ws.write("a/b/c.txt", b"two")
     assert read(ws, "a/b/c.txt") == b"two"
@@ -37,7 +37,7 @@ def test_write_and_read(ws: Workspace, root: Path) -> None:
 
 @pytest.mark.parametrize("path", ["{ws}/f", "{ws}//sub/../f", "~/ws/f", "./f", "sub/../f", "f"])
 def test_every_way_to_name_a_file_inside(
-    ws: Workspace, root: Path, path: str, monkeypatch: pytest.MonkeyPatch
+    ws: Disk, root: Path, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(root))
     (root / "ws" / "f").write_text("ok")
@@ -47,14 +47,14 @@ def test_every_way_to_name_a_file_inside(
 def test_a_root_that_is_a_link(root: Path) -> None:
     os.symlink("ws", root / "alias")
     (root / "ws" / "f").write_text("ok")
-    ws = Workspace(root / "alias")
+    ws = Disk(root / "alias")
     assert read(ws, "f") == b"ok"
     assert read(ws, str(root / "alias/f")) == b"ok"
     assert read(ws, str(root / "ws/f")) == b"ok"
     assert isinstance(refused(ws.open_read, "../out/secret.txt"), OutsideWorkspace)
 
 
-def test_links_that_stay_inside_are_followed(ws: Workspace, root: Path) -> None:
+def test_links_that_stay_inside_are_followed(ws: Disk, root: Path) -> None:
     (root / "ws" / "f").write_text("ok")
     os.symlink("../f", root / "ws/sub/relative")
     os.symlink(root / "ws/f", root / "ws/sub/absolute")
@@ -70,7 +70,7 @@ def test_links_that_stay_inside_are_followed(ws: Workspace, root: Path) -> None:
     assert (root / "ws/made").read_bytes() == b"made"
 
 
-def test_refusals_name_the_boundary(ws: Workspace) -> None:
+def test_refusals_name_the_boundary(ws: Disk) -> None:
     error = refused(ws.open_read, "../out/secret.txt")
     assert isinstance(error, OutsideWorkspace)
     assert error.kind == "outside_workspace"
@@ -101,7 +101,7 @@ def test_refusals_name_the_boundary(ws: Workspace) -> None:
     ],
 )
 def test_kinds_of_refusal(
-    ws: Workspace, root: Path, path: str, kind: str, monkeypatch: pytest.MonkeyPatch
+    ws: Disk, root: Path, path: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root / "ws")
     (root / "ws/f").touch()
@@ -115,7 +115,7 @@ def test_kinds_of_refusal(
     assert sorted(os.listdir(root / "ws")) == ["f", "fifo", "loop", "socket", "sub"]
 
 
-def test_a_missing_name_brings_similar_ones(ws: Workspace, root: Path) -> None:
+def test_a_missing_name_brings_similar_ones(ws: Disk, root: Path) -> None:
     (root / "ws/sub/README.md").touch()
     assert "'sub/README.md'" in refused(ws.open_read, "sub/readme.txt").message
     assert "Did you mean" not in refused(ws.open_read, "sub/qqqq").message
@@ -123,22 +123,22 @@ def test_a_missing_name_brings_similar_ones(ws: Workspace, root: Path) -> None:
 
 def test_a_missing_root_is_said(root: Path) -> None:
     for restricted in (True, False):
-        ws = Workspace(root / "nowhere", restricted=restricted)
+        ws = Disk(root / "nowhere", restricted=restricted)
         error = refused(ws.list, ".")
         assert error.kind == "no_workspace"
         assert str(root / "nowhere") in error.message
 
 
-def test_hard_links_are_refused_when_restricted(ws: Workspace, root: Path) -> None:
+def test_hard_links_are_refused_when_restricted(ws: Disk, root: Path) -> None:
     os.link(root / "out/secret.txt", root / "ws/hard.txt")
     assert isinstance(refused(ws.open_read, "hard.txt"), OutsideWorkspace)
     assert isinstance(refused(ws.write, "hard.txt", b"x"), OutsideWorkspace)
     assert [file for entry, file in ws.walk(".") if entry.path == "hard.txt"] == [None]
     assert (root / "out/secret.txt").read_text() == "CANARY"
-    assert read(Workspace(root / "ws", restricted=False), "hard.txt") == b"CANARY"
+    assert read(Disk(root / "ws", restricted=False), "hard.txt") == b"CANARY"
 
 
-def test_modes(ws: Workspace, root: Path) -> None:
+def test_modes(ws: Disk, root: Path) -> None:
     before = os.umask(0o027)
     try:
         ws.write("new.txt", b"x")
@@ -151,7 +151,7 @@ def test_modes(ws: Workspace, root: Path) -> None:
 
 
 def test_a_failed_write_loses_nothing(
-    ws: Workspace, root: Path, monkeypatch: pytest.MonkeyPatch
+    ws: Disk, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "ws/f").write_text("old")
 
@@ -165,13 +165,13 @@ def test_a_failed_write_loses_nothing(
     assert (root / "ws/f").read_text() == "old"
 
 
-def test_a_refused_write_makes_no_folders(ws: Workspace, root: Path) -> None:
+def test_a_refused_write_makes_no_folders(ws: Disk, root: Path) -> None:
     for path in ("new/../../out/x", "new/../../../x", "file/"):
         refused(ws.write, path, b"x")
     assert os.listdir(root / "ws") == ["sub"]
 
 
-def test_remove(ws: Workspace, root: Path) -> None:
+def test_remove(ws: Disk, root: Path) -> None:
     (root / "ws/f").touch()
     os.symlink(root / "out/secret.txt", root / "ws/link")
     ws.remove("f")
@@ -183,7 +183,7 @@ def test_remove(ws: Workspace, root: Path) -> None:
     assert (root / "out/secret.txt").exists()
 
 
-def test_rename(ws: Workspace, root: Path) -> None:
+def test_rename(ws: Disk, root: Path) -> None:
     (root / "ws/f").write_text("f")
     (root / "ws/g").write_text("g")
     ws.rename("f", "new/f")
@@ -199,7 +199,7 @@ def test_rename(ws: Workspace, root: Path) -> None:
 
 
 def test_rename_where_hard_links_are_not_known(
-    ws: Workspace, root: Path, monkeypatch: pytest.MonkeyPatch
+    ws: Disk, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*args: object, **names: object) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -210,7 +210,7 @@ def test_rename_where_hard_links_are_not_known(
     assert (root / "ws/g").read_text() == "f"
 
 
-def test_list_and_walk(ws: Workspace, root: Path) -> None:
+def test_list_and_walk(ws: Disk, root: Path) -> None:
     ws.write("sub/b.txt", b"bb")
     ws.write("a.txt", b"a")
     os.symlink(root / "out", root / "ws/link")
@@ -236,7 +236,7 @@ def test_list_and_walk(ws: Workspace, root: Path) -> None:
     assert isinstance(refused(lambda: next(ws.walk(".."))), OutsideWorkspace)
 
 
-def test_a_walk_ends_somewhere(ws: Workspace, root: Path) -> None:
+def test_a_walk_ends_somewhere(ws: Disk, root: Path) -> None:
     here = os.getcwd()
     os.chdir(root / "ws")
     try:
@@ -248,13 +248,13 @@ def test_a_walk_ends_somewhere(ws: Workspace, root: Path) -> None:
     assert 10 < len(list(ws.walk("."))) < 100
 
 
-def test_names_that_are_no_utf_8(ws: Workspace, root: Path) -> None:
+def test_names_that_are_no_utf_8(ws: Disk, root: Path) -> None:
     os.mkdir(os.fsencode(root) + b"/ws/\xff")
     (root / "ws").joinpath(os.fsdecode(b"\xff"), "f").touch()
     assert [entry.path for entry, _ in ws.walk(".")] == ["sub", "\ufffd", "\ufffd/f"]
 
 
-def test_descriptors_are_closed(ws: Workspace, root: Path) -> None:
+def test_descriptors_are_closed(ws: Disk, root: Path) -> None:
     ws.write("sub/f", b"x")
     os.symlink(root / "ws/sub/f", root / "ws/link")
     before = len(os.listdir("/dev/fd"))
@@ -275,7 +275,7 @@ def test_descriptors_are_closed(ws: Workspace, root: Path) -> None:
 def test_inside(root: Path) -> None:
     (root / "ws/f").touch()
     os.symlink(root / "out/secret.txt", root / "ws/link")
-    ws = Workspace(root / "ws", restricted=False)
+    ws = Disk(root / "ws", restricted=False)
     inside = {path: ws.is_inside(path) for path in (".", "f", "sub", "link", "..", "missing")}
     assert inside == {
         ".": True,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from nanobot.errors import OutsideWorkspace, ToolError
-from nanobot.security import Workspace
+from nanobot_security import Disk
 
 
 @pytest.fixture(params=[True, False], ids=["restricted", "unrestricted"])
-def ws(root: Path, request: pytest.FixtureRequest) -> Workspace:
+def ws(root: Path, request: pytest.FixtureRequest) -> Disk:
     """The usual layout: the workspace lies in the data folder, the transcripts in the workspace."""
     data = root / "data"
     (data / "workspace" / "sessions" / "deep").mkdir(parents=True)
@@ -20,7 +20,7 @@ def ws(root: Path, request: pytest.FixtureRequest) -> Workspace:
     (data / "workspace" / "mine" / "f.txt").write_text("mine")
     (data / "config.json").write_text("CANARY")
     home = data / "workspace"
-    return Workspace(home, restricted=request.param, denied=(data, home / "sessions"))
+    return Disk(home, restricted=request.param, denied=(data, home / "sessions"))
 
 
 def refused(work: object, *args: object) -> None:
@@ -32,7 +32,7 @@ def refused(work: object, *args: object) -> None:
 SECRETS = ["sessions/deep/s.jsonl", "../config.json", "mine/../sessions/deep/s.jsonl"]
 
 
-def test_the_workspace_in_the_data_folder_is_usable(ws: Workspace) -> None:
+def test_the_workspace_in_the_data_folder_is_usable(ws: Disk) -> None:
     with ws.open_read("mine/f.txt") as file:
         assert file.read() == b"mine"
     ws.write("mine/new/g.txt", b"g")
@@ -46,7 +46,7 @@ def test_the_workspace_in_the_data_folder_is_usable(ws: Workspace) -> None:
 
 
 @pytest.mark.parametrize("path", SECRETS)
-def test_by_name(ws: Workspace, path: str) -> None:
+def test_by_name(ws: Disk, path: str) -> None:
     refused(ws.open_read, path)
     refused(ws.stat, path)
     refused(ws.write, path, b"x")
@@ -56,12 +56,12 @@ def test_by_name(ws: Workspace, path: str) -> None:
     refused(ws.list, os.path.dirname(path) or ".")
 
 
-def test_by_absolute_name(ws: Workspace) -> None:
+def test_by_absolute_name(ws: Disk) -> None:
     refused(ws.open_read, str(ws.root / "sessions/deep/s.jsonl"))
     refused(ws.open_read, str(ws.root.parent / "config.json"))
 
 
-def test_by_link(ws: Workspace) -> None:
+def test_by_link(ws: Disk) -> None:
     os.symlink("../sessions/deep", ws.root / "mine/folder")
     os.symlink(ws.root.parent / "config.json", ws.root / "mine/file")
     refused(ws.open_read, "mine/folder/s.jsonl")
@@ -71,7 +71,7 @@ def test_by_link(ws: Workspace) -> None:
     refused(ws.write, "mine/folder/new", b"x")
 
 
-def test_by_hard_link(ws: Workspace) -> None:
+def test_by_hard_link(ws: Disk) -> None:
     os.link(ws.root / "sessions/deep/s.jsonl", ws.root / "mine/hard")
     refused(ws.open_read, "mine/hard")
     refused(ws.write, "mine/hard", b"x")
@@ -79,16 +79,16 @@ def test_by_hard_link(ws: Workspace) -> None:
     assert contents == [b"mine"]
 
 
-def test_after_the_folder_was_moved(ws: Workspace) -> None:
+def test_after_the_folder_was_moved(ws: Disk) -> None:
     """The guard looks for what was denied under its configured name; a copy is out of its hands."""
     os.rename(ws.root / "sessions", ws.root / "mine/sessions")
     os.symlink("mine/sessions", ws.root / "sessions")
     refused(ws.open_read, "mine/sessions/deep/s.jsonl")
 
 
-def test_what_does_not_exist_yet_can_not_be_made(ws: Workspace, root: Path) -> None:
+def test_what_does_not_exist_yet_can_not_be_made(ws: Disk, root: Path) -> None:
     home = ws.root
-    late = Workspace(
+    late = Disk(
         home, restricted=ws.restricted, denied=(home / "late" / "state", home / "mine" / "late.db")
     )
     refused(late.write, "late/state/x", b"x")
@@ -101,7 +101,7 @@ def test_what_does_not_exist_yet_can_not_be_made(ws: Workspace, root: Path) -> N
     assert not (home / "mine" / "late.db").exists()
 
 
-def test_hints_do_not_tell_names(ws: Workspace) -> None:
+def test_hints_do_not_tell_names(ws: Disk) -> None:
     with pytest.raises(ToolError) as caught:
         ws.open_read("session")
     assert "sessions" not in caught.value.message
@@ -124,13 +124,13 @@ def test_hints_do_not_tell_names(ws: Workspace) -> None:
     ],
 )
 def test_processes_are_private(root: Path, path: str) -> None:
-    ws = Workspace(root / "ws", restricted=False)
+    ws = Disk(root / "ws", restricted=False)
     with pytest.raises(ToolError):
         ws.open_read(path)
 
 
 def test_devices_are_no_files(root: Path) -> None:
-    ws = Workspace(root / "ws", restricted=False)
+    ws = Disk(root / "ws", restricted=False)
     for path in ("/dev/zero", "/dev/null", "/dev/tty"):
         for work in (ws.open_read, lambda path: ws.write(path, b"x")):
             with pytest.raises(ToolError) as caught:
@@ -139,13 +139,13 @@ def test_devices_are_no_files(root: Path) -> None:
 
 
 def test_facts_about_the_machine_are_readable(root: Path) -> None:
-    ws = Workspace(root / "ws", restricted=False)
+    ws = Disk(root / "ws", restricted=False)
     with ws.open_read("/proc/version") as file:
         assert file.read()
 
 
 def test_a_walk_leaves_processes_out(root: Path) -> None:
-    ws = Workspace(root / "ws", restricted=False)
+    ws = Disk(root / "ws", restricted=False)
     with pytest.raises(OutsideWorkspace):
         ws.list("/proc/self")
     below = ws.walk("/", contents=False, prune=lambda entry: entry.path not in ("proc",))

@@ -7,10 +7,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from nanobot.errors import ToolError
+from nanobot.messages import Workspace
+
 from nanobot_security import _refusals
 from nanobot_security._access import Access, Spot
 from nanobot_security._denied import DeniedAccess, Replaced
@@ -23,7 +26,7 @@ _ATTEMPTS = 3  # at opening a file that others replace at the same time
 _NEAR_NAMES = 5_000  # folders with more names are not searched for similar ones
 
 
-class Workspace:
+class Disk:
     """Guarded access to files.
 
     A path is text as a model writes it: relative to the root, absolute, or with ``~``. Nothing is
@@ -48,6 +51,11 @@ class Workspace:
         self.restricted = restricted
         self.denied = denied
         self._access = Access(root, restricted=restricted, denied=denied)
+
+    @staticmethod
+    def of(workspace: Workspace) -> Disk:
+        """Return the guard of a turn's workspace, as in ``Disk.of(turn.workspace)``."""
+        return _disk_of(workspace)
 
     def open(self, path: str) -> Opened:
         """Open a regular file for reading, with what is known of exactly this file.
@@ -198,3 +206,9 @@ class Workspace:
         lower = {found.casefold(): found for found in names}
         near = difflib.get_close_matches(name.casefold(), lower, n=3, cutoff=0.6)
         return tuple(f"{folder}/{lower[found]}" if folder else lower[found] for found in near)
+
+
+@lru_cache(maxsize=64)
+def _disk_of(workspace: Workspace) -> Disk:
+    """Make one guard for all calls of the turns in a workspace."""
+    return Disk(workspace.root, restricted=workspace.restricted, denied=workspace.denied)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from nanobot.security import _kernel
+from nanobot_security import _kernel
 
 
 @pytest.fixture(params=["kernel", "walk"], autouse=True)

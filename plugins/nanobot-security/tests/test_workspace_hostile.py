@@ -15,24 +15,24 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from nanobot.errors import ToolError
-from nanobot.security import Workspace
+from nanobot_security import Disk
 
-CORPORA = Path(__file__).parent.parent / "corpora"
+CORPORA = Path(__file__).parent / "corpora"
 ESCAPES = json.loads((CORPORA / "path_escapes.json").read_text())
 CANARY = ESCAPES["canary"]
 ITERATIONS = 1500
 
 
-def _read(ws: Workspace, given: dict[str, Any]) -> bytes:
+def _read(ws: Disk, given: dict[str, Any]) -> bytes:
     with ws.open_read(given["path"]) as file:
         return file.read(1 << 16)
 
 
-def _search(ws: Workspace, given: dict[str, Any]) -> bytes:
+def _search(ws: Disk, given: dict[str, Any]) -> bytes:
     return b"".join(file.read() for _, file in ws.walk(given["path"]) if file)
 
 
-CALLS: dict[str, Callable[[Workspace, dict[str, Any]], object]] = {
+CALLS: dict[str, Callable[[Disk, dict[str, Any]], object]] = {
     "read_file": _read,
     "write_file": lambda ws, given: ws.write(given["path"], given["content"].encode()),
     "edit_file": lambda ws, given: ws.write(given["path"], _read(ws, given) + b"PWNED"),
@@ -80,7 +80,7 @@ def test_path(item: dict[str, Any], root: Path, monkeypatch: pytest.MonkeyPatch)
     answer: object = None
     error = ""
     try:
-        answer = CALLS[item["tool"]](Workspace(root / "ws"), fill(root, item["input"]))
+        answer = CALLS[item["tool"]](Disk(root / "ws"), fill(root, item["input"]))
     except ToolError as refusal:
         error = refusal.kind
     assert CANARY not in str(answer)
@@ -148,7 +148,7 @@ def attack(work: Callable[[], object]) -> list[object]:
     return answers
 
 
-RACES: dict[str, tuple[str, tuple[str, ...], Callable[[Workspace], object]]] = {
+RACES: dict[str, tuple[str, tuple[str, ...], Callable[[Disk], object]]] = {
     "read": (
         "f",
         ("file:ok", "symlink:{out}/secret.txt"),
@@ -194,7 +194,7 @@ def test_race(race: str, root: Path) -> None:
     (root / "ws" / "d.away").mkdir()
     (root / "ws" / "d.away" / "secret.txt").write_text("inside")
     before = outside(root)
-    ws = Workspace(root / "ws")
+    ws = Disk(root / "ws")
     filled = [state.replace("{out}", str(root / "out")) for state in states]
     with swapping(root / "ws" / name, *filled) as flips:
         answers = attack(lambda: work(ws))
@@ -215,7 +215,7 @@ def test_race(race: str, root: Path) -> None:
 def test_race_to_what_is_denied(name: str, states: tuple[str, ...], path: str, root: Path) -> None:
     (root / "ws" / "d.away").mkdir()
     (root / "ws" / "d.away" / "secret.txt").write_text("inside")
-    ws = Workspace(root / "ws", restricted=False, denied=(root / "out",))
+    ws = Disk(root / "ws", restricted=False, denied=(root / "out",))
     filled = [state.replace("{out}", str(root / "out")) for state in states]
     with swapping(root / "ws" / name, *filled) as flips:
         answers = attack(lambda: _read(ws, {"path": path}))
@@ -243,7 +243,7 @@ def test_no_text_leads_out(path: str, root: Path) -> None:
         if not os.path.lexists(home / name):
             os.symlink(target, home / name)
     before = outside(root)
-    ws = Workspace(home)
+    ws = Disk(home)
     text = path.replace("{root}", str(root))
     for work in (
         lambda: _read(ws, {"path": text}),
