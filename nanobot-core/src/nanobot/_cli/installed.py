@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nanobot import _json, _names
+from nanobot import _names, strict_json
 from nanobot._plugins.catalog import Catalog, incompatibility, scan
 from nanobot._plugins.status import State, Status, Verdicts, judge, policy
 from nanobot.errors import ConfigError, PluginMissing
@@ -69,10 +69,10 @@ def _document(path: Path, environ: Mapping[str, str]) -> tuple[Mapping[str, Any]
     if not path.is_file():
         return {}, f"{path}: is not a file"
     try:
-        data = _json.loads(path.read_bytes())
+        data = strict_json.loads(path.read_bytes())
     except OSError as error:
         return {}, f"{path}: can not be read: {error.strerror}"
-    except _json.JsonError as error:
+    except strict_json.JsonError as error:
         return {}, f"{path}: {error}"
     return (data, "") if isinstance(data, dict) else ({}, f"{path}: should be a JSON object")
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from nanobot._config.config import Config, section_path
 from nanobot._config.environment import resolve, unset_findings
-from nanobot._config.findings import Finding
-from nanobot._config.keys import camel, fold, kind_of, lookup, nearest, own_keys, show, snake
-from nanobot._config.known import ELSEWHERE, KINDS, NAMES, distribution
+from nanobot._config.findings import Finding, did_you_mean, error, warning
+from nanobot._config.keys import fold, kind_of, lookup, nearest, own_keys, show
+from nanobot._config.known import ELSEWHERE, KINDS, NAMES
 from nanobot._config.schema import Root
+from nanobot._names import camel, distribution, snake
 from nanobot.specs import Spec
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -79,35 +80,29 @@ def _is_off(value: Any) -> bool:
 def _unclaimed(
     kind: str, name: str, value: Any, installed: Iterable[str], adopts: bool
 ) -> Finding | None:
+    path, known = (kind, name), NAMES.get(kind, [])
     if value is None:
         return None
     if not isinstance(value, dict):
-        message = f"should be an object, found {kind_of(value)}"
-        return Finding(path=show((kind, name)), severity="error", message=message)
-    known = NAMES.get(kind, [])
-    provider = kind == "providers"
-    if provider and all(item in _EMPTY for item in value.values()):
+        return error(path, f"should be an object, found {kind_of(value)}")
+    if snake(name) not in known:
+        if kind == "providers" and lookup(value, ("apiBase",)):
+            return None if adopts else _missing(path, value, distribution(kind, "custom"))
+        elsewhere = (place.rpartition(".")[2] for place in ELSEWHERE if place.startswith(kind))
+        near = nearest(name, (*installed, *known, *elsewhere))
+        if near is not None:
+            message = f"there is no plugin of this name{_keys(value)}"
+            return error(path, message, did_you_mean(camel(near)))
+    if kind == "providers" and all(item in _EMPTY for item in value.values()):
         return None
-    if provider and lookup(value, ("apiBase",)) and snake(name) not in known:
-        return None if adopts else _missing((kind, name), value, distribution(kind, "custom"))
-    near = None if snake(name) in known else nearest(name, (*installed, *known))
-    if near is not None:
-        message, remedy = f"there is no plugin of this name{_keys(value)}", f"did you mean {near}?"
-        return Finding(path=show((kind, name)), severity="error", message=message, remedy=remedy)
-    if provider and snake(name) not in known:
+    if kind == "providers" and snake(name) not in known:
         message = f"no installed plugin has this name, and it has no apiBase{_keys(value)}"
-        remedy = "set apiBase to the address of an OpenAI-compatible server"
-        return Finding(path=show((kind, name)), severity="error", message=message, remedy=remedy)
-    return _missing((kind, name), value, distribution(kind, name))
+        return error(path, message, "set apiBase to an OpenAI-compatible server's address")
+    return _missing(path, value, distribution(kind, name))
 
 
 def _missing(path: tuple[str, ...], value: Any, owner: str) -> Finding:
-    return Finding(
-        path=show(path),
-        severity="warning",
-        message=f"no installed plugin reads it{_keys(value)}",
-        remedy=f"pip install {owner}",
-    )
+    return warning(path, f"no installed plugin reads it{_keys(value)}", f"pip install {owner}")
 
 
 def _keys(value: Any) -> str:
@@ -125,6 +120,4 @@ def _strays(
         known = fold(name) in valid or camel(name) in ELSEWHERE or _is_read(path, claimed)
         if isinstance(value, dict) and not known:
             near = nearest(name, valid.values())
-            remedy = f"did you mean {near}?" if near else ""
-            message = f"unknown section{_keys(value)}"
-            yield Finding(path=show(path), severity="warning", message=message, remedy=remedy)
+            yield warning(path, f"unknown section{_keys(value)}", did_you_mean(near))

@@ -19,13 +19,14 @@ from nanobot._config.environment import (
     resolve,
     unset_findings,
 )
-from nanobot._config.findings import Finding, listed
+from nanobot._config.findings import Finding, error, listed
 from nanobot._config.keys import Path as KeyPath
-from nanobot._config.keys import camel, canonical, kind_of, lookup, own_keys, show, snake
+from nanobot._config.keys import canonical, kind_of, lookup, own_keys, show
 from nanobot._config.lint import lint
 from nanobot._config.migrate import migrate
 from nanobot._config.schema import Root
 from nanobot._config.validate import validate
+from nanobot._names import camel, snake
 from nanobot.config import PluginConfig, Secret
 from nanobot.errors import ConfigError
 from nanobot.log import remember_secret
@@ -146,11 +147,13 @@ class Config:
         """Return a plugin's section as `section` does, or what is wrong with it."""
         try:
             path, found = self._object((kind, name) if name else section_path(spec, kind))
-        except ConfigError as error:
-            return (Finding(path="", severity="error", message=error.message),)
+        except ConfigError as refused:
+            return (error((), refused.message),)
+        twice: list[KeyPath] = []
+        canonical(found, spec.config, twice=twice, path=path)
         value, readings, unset = resolve(found or {}, self.environ, path=path)
-        if unset:
-            return tuple(unset_findings(unset))
+        if twice or unset:
+            return (*map(_twice, twice), *unset_findings(unset))
         result = validate(spec.config, value, path=path, otherwise={**readings, **self.texts})
         if not isinstance(result, tuple):
             _remember(result)
@@ -181,9 +184,7 @@ def section_path(spec: Spec, kind: str) -> tuple[str, ...]:
 
 
 def _twice(path: KeyPath) -> Finding:
-    return Finding(
-        path=show(path), severity="error", message="is set in both spellings", remedy="remove one"
-    )
+    return error(path, "is set in both spellings", "remove one")
 
 
 def _remember(value: Any, key: str = "") -> None:

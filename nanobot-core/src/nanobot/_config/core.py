@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nanobot._config.environment import resolve, unset_findings
-from nanobot._config.findings import Finding
-from nanobot._config.keys import Path, Unknown, camel, canonical, kind_of, nearest, own_keys, show
-from nanobot._config.known import ELSEWHERE, KINDS
+from nanobot._config.findings import Finding, did_you_mean, error, warning
+from nanobot._config.keys import Path, Unknown, canonical, kind_of, nearest, own_keys, show
+from nanobot._config.known import ELSEWHERE, KINDS, NAMES
 from nanobot._config.migrate import MOVES
 from nanobot._config.schema import Root
 from nanobot._config.validate import validate
+from nanobot._names import camel, snake
 
 _GUARDS = ("restrictToWorkspace", "ssrfWhitelist", "workspaceTools")
 """Settings that protect; one that is misspelt or misplaced must not pass unnoticed."""
@@ -53,22 +54,15 @@ def _judge(other: Unknown) -> Finding | None:
     dotted = ".".join([*map(str, above), camel(name)])
     if dotted in ELSEWHERE or dotted in MOVES or other.path == ("$schema",):
         return None
-    near = nearest(name, _GUARDS, cutoff=0.8)
-    if near is not None:
-        near = f"tools.{near}"
-    elif isinstance(other.value, dict) and above in _HOLDERS and not _guards(other):
-        return None
-    elif name in KINDS:
-        message = f"should be an object, found {kind_of(other.value)}"
-        return Finding(path=show(other.path), severity="error", message=message)
-    else:
-        near = nearest(name, own_keys(other.model))
-    return Finding(
-        path=show(other.path),
-        severity="error" if above and above[0] in _STRICT else "warning",
-        message="unknown key",
-        remedy=f"did you mean {near}?" if near else "",
-    )
+    guard = nearest(name, _GUARDS, cutoff=0.8)
+    if guard is None and above in _HOLDERS and not _guards(other):
+        if isinstance(other.value, dict):
+            return None
+        if name in KINDS or snake(name) in NAMES.get("".join(map(str, above)), ()):
+            return error(other.path, f"should be an object, found {kind_of(other.value)}")
+    near = f"tools.{guard}" if guard else nearest(name, own_keys(other.model))
+    tell = error if above and above[0] in _STRICT else warning
+    return tell(other.path, "unknown key", did_you_mean(near))
 
 
 def _guards(other: Unknown) -> bool:
@@ -91,15 +85,10 @@ def _references(root: Root) -> Iterator[Finding]:
     for path, name in places:
         if name is not None and find_preset(names, name) is None:
             near = nearest(name, names)
-            yield Finding(
-                path=show(path),
-                severity="error",
-                message="names a preset that modelPresets does not define",
-                remedy=f"did you mean {show((near,))}?" if near else "",
-            )
+            message = "names a preset that modelPresets does not define"
+            yield error(path, message, did_you_mean(near and show((near,))))
     if "default" in root.model_presets:
-        message = "is reserved for the model of agents.defaults"
-        yield Finding(path="modelPresets.default", severity="error", message=message)
+        yield error(("modelPresets", "default"), "is reserved for the model of agents.defaults")
 
 
 def find_preset(names: Iterable[str], name: str) -> str | None:

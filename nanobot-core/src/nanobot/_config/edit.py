@@ -128,7 +128,7 @@ def add_missing(data: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
     """Return the data with the defaults that it lacks; what is there stays, whatever it is."""
     data = dict(data)
     for name, value in defaults.items():
-        key = spelled(data, name)
+        key = "enable" if name == "enabled" and "enable" in data else spelled(data, name)
         if key is None:
             data[name] = copy.deepcopy(value)
         elif isinstance(value, dict) and isinstance(data[key], dict):

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nanobot import strict_json
-from nanobot._config.findings import Finding
-from nanobot._config.keys import Path, camel, fold, show
+from nanobot._config.findings import Finding, error
+from nanobot._config.keys import Path, fold
+from nanobot._names import camel
 from nanobot.log import remember_secret
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -42,8 +43,7 @@ def overlay(
     for name in names:
         path, holder = _find(data, name.removeprefix(_PREFIX).split("__"))
         if holder is None:
-            message = f"the environment variable {name} does not name a setting"
-            findings.append(Finding(path="", severity="error", message=message))
+            findings.append(error((), f"the environment variable {name} does not name a setting"))
             continue
         if is_secret_name(name):
             remember_secret(environ[name])
@@ -110,12 +110,7 @@ def _take(environ: Mapping[str, str], found: re.Match[str]) -> str:
 
 def unset_findings(unset: list[tuple[Path, str]]) -> list[Finding]:
     """Return what to say of variables that are not set."""
+    remedy = "export it before starting nanobot"
     return [
-        Finding(
-            path=show(path),
-            severity="error",
-            message=f"the environment variable {name} is not set",
-            remedy=f"export {name}=... before starting nanobot",
-        )
-        for path, name in unset
+        error(path, f"the environment variable {name} is not set", remedy) for path, name in unset
     ]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nanobot._config.keys import Path, show
+
 _SHOWN = 10
 
 
@@ -30,6 +32,21 @@ class Finding:
         """Return it as one line."""
         place = f"{self.path}: " if self.path else ""
         return f"{place}{self.message}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+def error(path: Path, message: str, remedy: str = "") -> Finding:
+    """Return a finding of what has no effect or is refused."""
+    return Finding(path=show(path), severity="error", message=message, remedy=remedy)
+
+
+def warning(path: Path, message: str, remedy: str = "") -> Finding:
+    """Return a finding of what is likely wrong or risky."""
+    return Finding(path=show(path), severity="warning", message=message, remedy=remedy)
+
+
+def did_you_mean(near: str | None) -> str:
+    """Return the remedy for a misspelt name, if there is a name near it."""
+    return f"did you mean {near}?" if near else ""
 
 
 def listed(findings: Sequence[Finding]) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from nanobot._names import camel, snake
 from nanobot.log import redact
 
 Path = tuple[str | int, ...]
@@ -23,16 +24,6 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (dict, "an object"),
     ((list, tuple), "a list"),
 )
-
-
-def camel(name: str) -> str:
-    """Return the name as it is written to the file: ``azure_openai`` is ``azureOpenai``."""
-    return re.sub(r"(?<=[A-Za-z0-9])_([A-Za-z0-9])", lambda found: found[1].upper(), name)
-
-
-def snake(name: str) -> str:
-    """Return the name as plugins spell it: ``azureOpenai`` is ``azure_openai``."""
-    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: "_" + found[0].lower(), name)
 
 
 def spelled(data: Mapping[str, Any], name: str) -> str | None:

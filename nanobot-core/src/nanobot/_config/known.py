@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from nanobot._config.keys import snake
-
 KINDS = ("providers", "channels", "tools")
 """Kinds whose sections are known before any plugin is."""
 
@@ -37,8 +35,3 @@ NAMES = {
     "tools": _TOOLS.split(),
 }
 """Plugins by kind, so that a misspelt name is recognised before anything is installed."""
-
-
-def distribution(kind: str, name: str) -> str:
-    """Return the name of the distribution that by convention provides a plugin."""
-    return f"nanobot-{kind.removesuffix('s')}-{snake(name).replace('_', '-')}"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from nanobot._config.findings import Finding
+from nanobot._config.findings import Finding, warning
 from nanobot._config.hosts import is_private
-from nanobot._config.keys import Path, lookup, show
+from nanobot._config.keys import Path, lookup
 
 _SECRET = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 _LOADER = re.compile(
@@ -28,7 +28,7 @@ def lint(data: dict[str, Any], *, whitelist: tuple[str, ...] = ()) -> Iterator[F
     keys = lookup(data, ("tools", "exec", "allowedEnvKeys"))
     for index, name in enumerate(keys if isinstance(keys, list) else ()):
         if isinstance(name, str) and _SECRET.search(name):
-            yield _warning(
+            yield warning(
                 ("tools", "exec", "allowedEnvKeys", index),
                 "hands a variable that looks like a secret to every command the agent runs",
                 "remove it unless commands need it",
@@ -44,9 +44,9 @@ def _lint_server(
 ) -> Iterator[Finding]:
     command, url, env = server.get("command"), server.get("url"), server.get("env")
     if command and url:
-        yield _warning((*path, "command"), "stands beside url", "keep one of the two")
+        yield warning((*path, "command"), "stands beside url", "keep one of the two")
     if isinstance(url, str) and is_private(_host(url), whitelist):
-        yield _warning(
+        yield warning(
             (*path, "url"),
             "is an address of this machine or a private network, which tools may not reach",
             "add its network to tools.ssrfWhitelist",
@@ -54,7 +54,7 @@ def _lint_server(
     for name in env if isinstance(env, dict) else ():
         if _LOADER.fullmatch(name):
             message = "decides what code the server's process loads"
-            yield _warning((*path, "env", name), message, "remove it unless you put it there")
+            yield warning((*path, "env", name), message, "remove it unless you put it there")
 
 
 def _host(url: str) -> str:
@@ -62,7 +62,3 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _warning(path: Path, message: str, remedy: str) -> Finding:
-    return Finding(path=show(path), severity="warning", message=message, remedy=remedy)

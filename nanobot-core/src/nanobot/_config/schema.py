@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -24,14 +25,10 @@ def _check_workspace(value: str) -> str:
 
 
 def _check_timezone(value: str) -> str:
-    if value != "UTC":
-        from zoneinfo import ZoneInfo
-
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("is not an IANA time zone such as Europe/Berlin") from None
-    return value
+    try:
+        return value if value == "UTC" else ZoneInfo(value).key
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not an IANA time zone such as Europe/Berlin") from None
 
 
 Positive = Annotated[int, Field(ge=1)]
@@ -49,8 +46,25 @@ class Section(ConfigModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
+class Model(Section):
+    """How a model is asked."""
+
+    provider: str = Field("auto", description="Provider, or `auto`.")
+    max_tokens: Positive = Field(8192, description="Greatest answer, in tokens.")
+    context_window_tokens: Positive = Field(200_000, description="Context window, in tokens.")
+    temperature: Temperature = Field(0.1, description="Sampling temperature.")
+    reasoning_effort: str | None = Field(None, description="How much the model thinks.")
+
+
+class Preset(Model):
+    """A model with its settings, under a name of its own."""
+
+    model: str = Field(min_length=1, description="Model id.")
+    label: str | None = Field(None, description="Read and not used.")
+
+
 class Fallback(Section):
-    """A model to try when the one before it fails."""
+    """A model to try when the one before it fails; null means the agent's own setting."""
 
     model: str = Field(min_length=1, description="Model id.")
     provider: str = Field("auto", description="Provider, or `auto`.")
@@ -60,19 +74,7 @@ class Fallback(Section):
     reasoning_effort: str | None = Field(None, description="How much the model thinks.")
 
 
-class Preset(Section):
-    """A model with its settings, under a name of its own."""
-
-    model: str = Field(min_length=1, description="Model id.")
-    provider: str = Field("auto", description="Provider, or `auto`.")
-    max_tokens: Positive = Field(8192, description="Greatest answer, in tokens.")
-    context_window_tokens: Positive = Field(200_000, description="Context window, in tokens.")
-    temperature: Temperature = Field(0.1, description="Sampling temperature.")
-    reasoning_effort: str | None = Field(None, description="How much the model thinks.")
-    label: str | None = Field(None, description="Read and not used.")
-
-
-class Defaults(Section):
+class Defaults(Model):
     """How the agent works when nothing more particular is said."""
 
     workspace: Annotated[str, AfterValidator(_check_workspace)] = Field(
@@ -80,13 +82,9 @@ class Defaults(Section):
     )
     model_preset: str | None = Field(None, description="Active preset; goes before `model`.")
     model: str | None = Field(None, description="Model id; null takes what is installed.")
-    provider: str = Field("auto", description="Provider, or `auto`.")
-    max_tokens: Positive = Field(8192, description="Greatest answer, in tokens.")
-    context_window_tokens: Positive = Field(200_000, description="Context window, in tokens.")
     context_block_limit: Positive | None = Field(
         None, description="Input budget in tokens, in place of window less answer."
     )
-    temperature: Temperature = Field(0.1, description="Sampling temperature.")
     fallback_models: Annotated[tuple[str | Fallback, ...], Field(strict=False)] = Field(
         (), description="Presets or models to try in turn when the model fails."
     )
@@ -98,7 +96,6 @@ class Defaults(Section):
         "standard", description="How long failed model calls are retried."
     )
     tool_hint_max_length: int = Field(40, ge=20, le=500, description="Characters of a tool hint.")
-    reasoning_effort: str | None = Field(None, description="How much the model thinks.")
     timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
         "UTC", description="IANA time zone of the user."
     )

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nanobot._config.findings import Finding
-from nanobot._config.keys import Path, all_keys, kind_of, nearest, own_keys, show, spelled
+from nanobot._config.findings import Finding, did_you_mean, error
+from nanobot._config.keys import Path, all_keys, kind_of, nearest, own_keys, spelled
 from nanobot.log import MASK, redact
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -40,11 +40,11 @@ def validate(
         return model.model_validate(data)
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
-    if _reread(data, [_place(data, error) for error in errors], path, otherwise):
+    if _reread(data, [_place(data, item) for item in errors], path, otherwise):
         return validate(model, data, path=path, otherwise={})
     found: dict[Path, list[ErrorDetails]] = {}
-    for error in errors:
-        found.setdefault(_place(data, error), []).append(error)
+    for item in errors:
+        found.setdefault(_place(data, item), []).append(item)
     return tuple(
         _finding(model, data, errors, path, place)
         for place, errors in found.items()
@@ -74,7 +74,7 @@ def _place(data: Any, error: ErrorDetails) -> Path:
     place: list[str | int] = []
     for part in error["loc"]:
         if isinstance(data, dict) and isinstance(part, str):
-            key = spelled(data, part)
+            key = part if part in data else spelled(data, part)
             if key is not None:
                 data = data[key]
                 place.append(key)
@@ -89,18 +89,16 @@ def _place(data: Any, error: ErrorDetails) -> Path:
 def _finding(
     model: type[BaseModel], data: Any, errors: list[ErrorDetails], path: Path, place: Path
 ) -> Finding:
-    shown = show((*path, *place))
     if errors[0]["type"] == "extra_forbidden":
         nested = (key for key, _ in all_keys(model))
-        valid = own_keys(model) if len(place) == 1 else nested
-        near = nearest(str(place[-1]), valid)
-        remedy = f"did you mean {near}?" if near else ""
-        return Finding(path=shown, severity="error", message="unknown key", remedy=remedy)
-    words = dict.fromkeys(_worded(error, data) for error in errors)
+        near = nearest(str(place[-1]), own_keys(model) if len(place) == 1 else nested)
+        return error((*path, *place), "unknown key", did_you_mean(near))
+    own = [item for item in errors if item["type"] != "is_instance_of"] or errors
+    words = dict.fromkeys(_worded(item, data) for item in own)
     message = " or ".join(words).replace(" or should be ", " or ")
-    if errors[0]["type"].endswith(_MISMATCH):
-        message += f", found {kind_of(errors[0]['input'])}"
-    return Finding(path=shown, severity="error", message=message)
+    if own[0]["type"].endswith(_MISMATCH):
+        message += f", found {kind_of(own[0]['input'])}"
+    return error((*path, *place), message)
 
 
 def _worded(error: ErrorDetails, data: Any) -> str:

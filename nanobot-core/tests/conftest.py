@@ -1,0 +1,46 @@
+"""Fixtures for the tests of the agent, its plugins and its state."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def lab_module() -> ModuleType:
+    """Return the laboratory's module, for its functions and classes."""
+    spec = spec_from_file_location("nanobot_core_lab", HERE / "lab.py")
+    assert spec and spec.loader
+    module = sys.modules["nanobot_core_lab"] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def lab(lab_module: ModuleType, tmp_path: Path) -> Iterator[Any]:
+    """Return a laboratory with one scripted model, `lab.model`."""
+    made = lab_module.Lab(tmp_path)
+    yield made
+    sys.modules.pop(made.module.__name__, None)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Any:
+    """Return a function that reads the items of a corpus."""
+
+    def read(name: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = json.loads((HERE / "corpora" / f"{name}.json").read_text())[
+            "items"
+        ]
+        return items
+
+    return read
