@@ -1,0 +1,1 @@
+"""The comfortable terminal: `nanobot chat`, and `nanobot agent` without a message."""
