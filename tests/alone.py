@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 UV = os.environ.get("HATCH_UV") or shutil.which("uv") or "uv"
-TOOLS = ["pytest", "hypothesis", "pexpect"]
+TOOLS = ["pytest", "hypothesis"]
 
 
 def closure(folder: Path) -> list[Path]:
@@ -34,13 +34,15 @@ def closure(folder: Path) -> list[Path]:
 
 def check(folder: Path) -> tuple[str, bool, str]:
     """Run one distribution's tests; return its name, whether they passed, and what they said."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())
+    tools = [*TOOLS, *project.get("dependency-groups", {}).get("test", [])]
     needed = list(dict.fromkeys([*closure(folder), *closure(ROOT / "plugins" / "nanobot-testing")]))
     with tempfile.TemporaryDirectory() as place:
         python = Path(place) / "bin" / "python"
         editable = [word for path in needed for word in ("-e", str(path))]
         steps = [
             [UV, "venv", "--quiet", "--python", sys.executable, place],
-            [UV, "pip", "install", "--quiet", "--python", str(python), *editable, *TOOLS],
+            [UV, "pip", "install", "--quiet", "--python", str(python), *editable, *tools],
             [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests")],
         ]
         for step in steps:

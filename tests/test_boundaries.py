@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 OWNED_BY_CORE = {"click", "httpx", "packaging", "pluggy", "pydantic", "pydantic_core", "structlog"}
-IMPORT_NAMES = {"prompt_toolkit": "prompt-toolkit", "google": "google-re2", "re2": "google-re2"}
+IMPORT_NAMES = {
+    "markdown_it": "markdown-it-py",
+    "prompt_toolkit": "prompt-toolkit",
+    "google": "google-re2",
+    "re2": "google-re2",
+}
 
 
 def imports(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -16,6 +16,7 @@ _SINGULAR = {
     "sandboxes": "sandbox",
     "stores": "store",
     "prompts": "prompt",
+    "routers": "router",
     "observers": "observer",
 }
 _GROUP = re.compile(r"nanobot\.v(\d+)\.([a-z_]+)")

@@ -12,7 +12,6 @@ from nanobot import __version__, _names, log
 from nanobot._boot.models import Models
 from nanobot._boot.sections import Sections
 from nanobot._boot.timezone import zone
-from nanobot._builtin import plugin as builtin
 from nanobot._config import Config
 from nanobot._plugins.catalog import scan
 from nanobot._plugins.host import Host
@@ -25,7 +24,7 @@ from nanobot.errors import ConfigError
 from nanobot.messages import Workspace
 from nanobot.paths import Instance, private_dir
 
-TURN_KINDS = ("engines", "tools", "commands", "prompts", "middleware", "observers")
+TURN_KINDS = ("engines", "routers", "tools", "commands", "prompts", "middleware", "observers")
 _PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
 
 
@@ -67,7 +66,6 @@ def assemble(
 ) -> Parts:
     """Judge, load and register the plugins that a turn may use; providers are loaded on demand."""
     host = Host(judge(scan(), policy(config.effective, environ)))
-    host.add_core(builtin)
     for kind in TURN_KINDS:
         host.load(kind)
     host.open_kinds()

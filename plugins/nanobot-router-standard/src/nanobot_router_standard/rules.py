@@ -1,4 +1,4 @@
-"""The core's routing: which provider answers for a model id that names none.
+"""The rules: which provider answers for a model id that names none.
 
 Order: the prefix, a keyword of the model's name, a configured server of the user's own, any
 provider with a key, the last resort.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from nanobot import _names
 from nanobot.routing import Candidate, Route, RouteRequest
 
 SETUP_HINT = (
@@ -32,7 +31,7 @@ def choose(request: RouteRequest) -> Route | None:
 
 def _by_prefix(model: str, usable: Mapping[str, Candidate]) -> Route | None:
     prefix, _, rest = model.partition("/")
-    name = _names.snake(prefix)
+    name = prefix.replace("-", "_").lower()
     if rest and name in usable:
         return Route(provider=name, model=rest, reason=f"the model's prefix names {name}")
     return None
@@ -81,4 +80,4 @@ def _in_order(usable: Mapping[str, Candidate]) -> dict[str, Candidate]:
 def _why(name: str, candidate: Candidate) -> str:
     if candidate.env_key:
         return f"{candidate.env_key} is set"
-    return f"providers.{_names.camel(name)} is configured"
+    return f"provider {name} is configured"

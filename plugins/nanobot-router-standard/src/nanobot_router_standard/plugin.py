@@ -1,10 +1,10 @@
-"""Registers the core's own part: routing. It goes through the same hooks as a plugin's."""
+"""Registers the rules."""
 
 from __future__ import annotations
 
-from nanobot._builtin.route import choose
-from nanobot.hookspecs import hookimpl
+from nanobot import hookimpl
 from nanobot.routing import Route, RouteRequest
+from nanobot_router_standard.rules import choose
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""The standard router: which provider answers for a model that names none."""
