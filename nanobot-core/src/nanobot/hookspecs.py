@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import pluggy
 
 from nanobot.engine import EngineSpec
+from nanobot.findings import AdviceRequest, Finding
 from nanobot.routing import Route, RouteRequest
 from nanobot.specs import (
     CommandSpec,
@@ -71,6 +72,14 @@ def nanobot_middleware() -> Iterable[MiddlewareSpec]:  # type: ignore[empty-body
 @hookspec
 def nanobot_observers() -> Iterable[ObserverSpec]:  # type: ignore[empty-body]
     """Return observers. Entry-point group ``nanobot.v1.observers``."""
+
+
+# --- when an instance has started ---------------------------------------------------------------
+
+
+@hookspec
+def nanobot_advice(request: AdviceRequest) -> Iterable[Finding]:  # type: ignore[empty-body]
+    """Return what the user should know of the configuration. Group ``nanobot.v1.advice``."""
 
 
 # --- questions, the first plugin with an answer wins --------------------------------------------

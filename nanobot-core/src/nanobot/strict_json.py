@@ -10,13 +10,12 @@ import json
 import math
 import re
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
-_STRING = r'"(?:[^"\\]++|\\.)*+"?'
-_BRACKETS = re.compile(rf'(?:[^"\[\]{{}}]++|{_STRING})*+([\[\]{{}}])', re.DOTALL)
-_TOKENS = re.compile(rf"{_STRING}|[\[\]{{}}]|-?\d[\d.eE+-]*+|-?[A-Za-z]++", re.DOTALL)
+_TOKENS = re.compile(
+    r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|-?\d[\d.eE+-]*+|-?[A-Za-z]++', re.DOTALL
+)
 _COLON = re.compile(r"\s*:")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class JsonError(ValueError):
@@ -52,8 +51,8 @@ def loads(text: str | bytes, *, max_depth: int = 64, max_int_digits: int = 100) 
     """
     if isinstance(text, bytes):
         text = _decode(text)
-    elif not text.isascii():
-        _check_unicode(text)
+    elif not text.isascii() and (half := re.search(r"[\ud800-\udfff]", text)):
+        raise _fault(text, half.start(), "half of a surrogate pair")
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(text, max_depth)
     try:
@@ -72,60 +71,34 @@ def _decode(data: bytes) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise JsonError("not valid UTF-8", line, column) from None
+        before = data[: error.start].decode("utf-8")
+        raise _fault(before, len(before), "not valid UTF-8") from None
     if text.startswith("\ufeff"):
         raise JsonError("starts with a byte order mark; save it as UTF-8 without BOM", 1, 1)
     return text
 
 
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise _fault(text, error.start, "half of a surrogate pair") from None
-
-
 @lru_cache(maxsize=8)
 def _decoder(max_int_digits: int) -> json.JSONDecoder:
-    def integer(digits: str) -> int:
-        if len(digits) > max_int_digits + digits.startswith("-"):
+    def unless(refused: bool, value: Any) -> Any:
+        if refused:
             raise _Refused
-        return int(digits)
+        return value
 
     return json.JSONDecoder(
-        object_pairs_hook=_object,
-        parse_int=integer,
-        parse_float=_number,
-        parse_constant=_constant,
+        object_pairs_hook=lambda pairs: unless(len(found := dict(pairs)) < len(pairs), found),
+        parse_int=lambda text: int(unless(len(text.lstrip("-")) > max_int_digits, text)),
+        parse_float=lambda text: unless(math.isinf(float(text)), float(text)),
+        parse_constant=lambda name: unless(True, name),
     )
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise _Refused
-    return result
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _Refused
-    return value
-
-
-def _constant(name: str) -> NoReturn:
-    raise _Refused
 
 
 def _check_depth(text: str, max_depth: int) -> None:
     depth = 0
-    for found in _BRACKETS.finditer(text):
-        depth += 1 if found[1] in "[{" else -1
+    for found in _TOKENS.finditer(text):
+        depth += (found[0] in "[{") - (found[0] in "]}")
         if depth > max_depth:
-            raise _fault(text, found.start(1), f"nested deeper than {max_depth} levels")
+            raise _fault(text, found.start(), f"nested deeper than {max_depth} levels")
 
 
 def _check_tokens(text: str, max_int_digits: int) -> None:
@@ -133,26 +106,25 @@ def _check_tokens(text: str, max_int_digits: int) -> None:
     keys: list[set[str]] = []
     for found in _TOKENS.finditer(text):
         word, start = found[0], found.start()
+        digits = word.lstrip("-")
         if word in "{[":
             keys.append(set())
         elif word in "}]":
             keys.pop()
         elif word[0] == '"':
             string = json.loads(word)
-            if _SURROGATE.search(string):
+            if re.search(r"[\ud800-\udfff]", string):
                 raise _fault(text, start, "half of a surrogate pair in a string")
             if _COLON.match(text, found.end()):
                 if string in keys[-1]:
                     raise _fault(text, start, "the same key twice in one object")
                 keys[-1].add(string)
-        elif word.lstrip("-") in ("NaN", "Infinity"):
+        elif digits in ("NaN", "Infinity"):
             raise _fault(text, start, "NaN and Infinity are not JSON")
-        elif word not in ("true", "false", "null"):
-            digits = word.lstrip("-")
-            if digits.isdigit() and len(digits) > max_int_digits:
-                raise _fault(text, start, f"an integer of more than {max_int_digits} digits")
-            if not math.isfinite(float(word)):
-                raise _fault(text, start, "a number too large")
+        elif digits.isdigit() and len(digits) > max_int_digits:
+            raise _fault(text, start, f"an integer of more than {max_int_digits} digits")
+        elif digits[0].isdigit() and math.isinf(float(word)):
+            raise _fault(text, start, "a number too large")
 
 
 def _fault(text: str, offset: int, message: str) -> JsonError:

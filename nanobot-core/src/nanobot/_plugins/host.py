@@ -169,7 +169,9 @@ class Host:
     def collect(self, kind: str) -> list[Plugin]:
         """Return what the registered plugins offer of a kind, in the order of their names."""
         plugins: dict[str, Plugin] = {}
-        expected = self._types[kind]
+        expected = self._types.get(kind)
+        if expected is None:  # a kind that answers questions and offers nothing
+            return []
         for entry, spec in self._collect(f"nanobot_{kind}"):
             problem = ""
             if not isinstance(spec, expected):
@@ -187,7 +189,11 @@ class Host:
             plugins[spec.name] = Plugin(kind=kind, spec=spec, entry=own)
         return [plugins[name] for name in sorted(plugins)]
 
-    def _collect(self, hook: str) -> Iterator[tuple[Entry, Any]]:
+    def all(self, hook: str, **arguments: object) -> list[Any]:
+        """Ask a question of all plugins and return everything that they answer."""
+        return [answer for _, answer in self._collect(hook, **arguments)]
+
+    def _collect(self, hook: str, **arguments: object) -> Iterator[tuple[Entry, Any]]:
         """Call a hook on each plugin in a fence of its own.
 
         pluggy's own call stops at the first plugin that raises, so the implementations are called
@@ -195,7 +201,7 @@ class Host:
         """
         for entry, function in self._implementations(hook):
             try:
-                offered = list(function())
+                offered = list(function(**arguments))
             except (Exception, SystemExit) as error:
                 self.mark(entry, State.BROKEN, f"{hook} raised {describe(error)}")
                 continue
