@@ -1,0 +1,1 @@
+"""Rolls dice for nanobot."""

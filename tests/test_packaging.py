@@ -1,0 +1,121 @@
+"""What every distribution must have, so that users can rely on all of them alike."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+from pathlib import Path
+from typing import Any
+
+import nanobot
+
+HEADINGS = ("## Install", "## Configuration", "## Permissions", "## Limits", "## Removal")
+TIERS = ("bronze", "silver", "gold")
+LIBRARIES = {"nanobot-testing", "nanobot-provider-compat"}
+SINGULAR = {"commands": "command", "observers": "observer", "prompts": "prompt"}
+SINGULAR |= {"providers": "provider", "tools": "tool"}
+
+
+def entry_points(distribution: Any) -> dict[str, dict[str, str]]:
+    groups = distribution.project.get("entry-points", {})
+    return {group: names for group, names in groups.items() if group.startswith("nanobot.v")}
+
+
+def config_models(distribution: Any) -> list[tuple[Path, ast.ClassDef]]:
+    found = []
+    for path in distribution.source.rglob("config.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found.append((path, node))
+    return found
+
+
+def is_bundle(distribution: Any) -> bool:
+    return str(distribution.name).startswith("nanobot-bundle-")
+
+
+def test_core_version_is_the_code_version(core: Any) -> None:
+    assert core.project["version"] == nanobot.__version__
+
+
+def test_changelog_begins_with_the_version(distribution: Any) -> None:
+    text = (distribution.folder / "CHANGELOG.md").read_text()
+    first = re.search(r"^## (\S+)", text, re.MULTILINE)
+    assert first and first[1] == distribution.project["version"]
+
+
+def test_metadata(distribution: Any) -> None:
+    project = distribution.project
+    assert project["license"] == "MIT"
+    assert project["requires-python"] == ">=3.11"
+    assert project["readme"] == "README.md"
+    assert len(project["description"]) > 20
+    for requirement in project.get("dependencies", []):
+        assert "==" not in requirement, f"{requirement}: an exact pin breaks other plugins"
+
+
+def test_plugins_depend_on_a_range_of_the_core(plugin: Any) -> None:
+    ranges = [r for r in plugin.project["dependencies"] if r.startswith("nanobot-core")]
+    assert ranges == ["nanobot-core>=0.1,<0.2"]
+
+
+def test_tier_is_claimed(plugin: Any) -> None:
+    assert plugin.tool["nanobot"]["tier"] in TIERS
+
+
+def test_readme(plugin: Any) -> None:
+    text = (plugin.folder / "README.md").read_text()
+    assert text.startswith(f"# {plugin.name}\n")
+    missing = [heading for heading in HEADINGS if heading not in text]
+    assert not missing
+    assert f"pip install {plugin.name}" in text
+
+
+def test_names_agree(plugin: Any) -> None:
+    for group, names in entry_points(plugin).items():
+        kind = group.rsplit(".", 1)[1]
+        for name, value in names.items():
+            slug = name.replace("_", "-")
+            assert plugin.name == f"nanobot-{SINGULAR.get(kind, kind)}-{slug}"
+            assert value.split(".")[0].split(":")[0] == plugin.package
+    assert entry_points(plugin) or plugin.name in LIBRARIES or is_bundle(plugin)
+
+
+def test_files(plugin: Any) -> None:
+    if is_bundle(plugin):
+        return
+    assert (plugin.source / "py.typed").exists()
+    tree = ast.parse((plugin.source / "__init__.py").read_text())
+    if plugin.name not in LIBRARIES:
+        assert len(tree.body) == 1 and ast.get_docstring(tree), "__init__.py: one docstring"
+    assert sorted((plugin.folder / "tests").glob("test_*.py"))
+
+
+def test_contract_test_is_present(plugin: Any) -> None:
+    kinds = {group.rsplit(".", 1)[1] for group in entry_points(plugin)}
+    if not kinds & {"tools", "providers", "commands", "prompts", "middleware"}:
+        return
+    text = (plugin.folder / "tests" / "test_contract.py").read_text()
+    assert re.search(r"class Test\w+\(\w*Contract\)", text)
+
+
+def test_every_config_field_is_described_in_code_and_readme(plugin: Any) -> None:
+    readme = (plugin.folder / "README.md").read_text()
+    for path, model in config_models(plugin):
+        for node in model.body:
+            if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+                continue
+            name = node.target.id
+            assert node.value and "description" in ast.unparse(node.value), f"{path}: {name}"
+            first, *rest = name.split("_")
+            camel = first + "".join(part.capitalize() for part in rest)
+            assert f"`{camel}`" in readme, f"{plugin.name}: README does not name {camel}"
+
+
+def test_installed_metadata_is_current(distribution: Any) -> None:
+    """An entry point that was added must not be missing in the environment that tests it."""
+    installed = importlib.metadata.distribution(distribution.name)
+    have = {(ep.group, ep.name) for ep in installed.entry_points}
+    for group, names in entry_points(distribution).items():
+        assert {(group, name) for name in names} <= have
