@@ -1,4 +1,4 @@
-"""`nanobot plugins check`: each plugin is imported in a process of its own, and the verdict kept."""
+"""`nanobot plugins check`: imports each plugin in a process of its own and keeps the verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from nanobot._cli.installed import PARKED
+from nanobot._cli.installed import verdicts_file
 from nanobot._plugins.status import State, Status, Verdicts
 
 DEADLINE_S = 20.0
@@ -25,18 +25,16 @@ def check(statuses: Iterable[Status], config: Path) -> Iterator[Status]:
 
     Plugins that metadata alone rules out are not imported.
     """
-    verdicts = Verdicts(config.absolute().with_name("plugins.json"))
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    verdicts = Verdicts(verdicts_file(config))
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
+    try:
         for status in pool.map(lambda status: _verdict(status, config), statuses):
             if status.state not in _METADATA:
                 verdicts.put(status)
             yield status
-    verdicts.save()
-
-
-def is_bad(status: Status) -> bool:
-    """Tell whether a checked plugin can not be used."""
-    return status.state in PARKED
+    finally:
+        pool.shutdown(cancel_futures=True)
+        verdicts.save()
 
 
 def _verdict(status: Status, config: Path) -> Status:

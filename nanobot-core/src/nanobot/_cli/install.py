@@ -21,7 +21,8 @@ def requirement(name: str) -> str:
     """Return the distribution that a user means, by the naming law.
 
     Args:
-        name: ``feishu``, ``channels.feishu`` or ``nanobot-channel-feishu``, the last also with a version.
+        name: ``feishu``, ``channels.feishu``, or ``nanobot-channel-feishu`` with or without a
+            version.
 
     Raises:
         ConfigError: The name does not say what to install.

@@ -39,9 +39,9 @@ def inventory(config: Path, environ: Mapping[str, str]) -> Inventory:
     """Return what is installed, with what earlier runs found out about it."""
     catalog = scan()
     document, problem = _document(config, environ)
-    verdicts_file = config.absolute().with_name("plugins.json")
-    judged = judge(catalog, policy(document, environ), Verdicts(verdicts_file))
-    if _is_newer(config, verdicts_file):
+    kept = verdicts_file(config)
+    judged = judge(catalog, policy(document, environ), Verdicts(kept))
+    if _is_newer(config, kept):
         # A section that was not valid may have been put right since.
         judged = tuple(
             replace(status, state=State.AVAILABLE, reason="")
@@ -51,6 +51,11 @@ def inventory(config: Path, environ: Mapping[str, str]) -> Inventory:
         )
     found = sorted((*judged, *_commands(catalog)), key=lambda status: status.entry.id)
     return Inventory(statuses=tuple(found), document=document, problem=problem)
+
+
+def verdicts_file(config: Path) -> Path:
+    """Return where the verdicts of earlier runs on an instance's plugins are kept."""
+    return config.absolute().with_name("plugins.json")
 
 
 def _document(path: Path, environ: Mapping[str, str]) -> tuple[Mapping[str, Any], str]:
@@ -120,7 +125,7 @@ def find(name: str, statuses: Iterable[Status]) -> tuple[Status, ...]:
 
 
 def _missing(name: str, statuses: tuple[Status, ...]) -> PluginMissing:
-    known = {}
+    known: dict[str, str] = {}
     for status in statuses:
         entry = status.entry
         known |= {entry.name: entry.id, entry.distribution: entry.id, entry.id: entry.id}

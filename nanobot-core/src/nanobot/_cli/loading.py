@@ -1,4 +1,4 @@
-"""What plugins offer, for commands that show or check it: modules are imported, nothing is opened."""
+"""What plugins offer, for commands that show or check it; nothing is opened."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from nanobot._plugins.status import Policy, State, Status, judge, policy
 from nanobot.specs import Spec
 
 DEADLINE_S = 10.0
+"""Seconds that the import of a plugin's module may take."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """The plugins that could be registered, by kind, and what became of all."""
 
+    host: Host
     plugins: Mapping[str, tuple[Plugin, ...]]
-    statuses: tuple[Status, ...]
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """Return the current state of every installed plugin."""
+        return self.host.statuses()
 
     @property
     def specs(self) -> dict[str, tuple[Spec, ...]]:
@@ -40,29 +46,30 @@ class Loaded:
         return names
 
 
-def load_plugins(statuses: Iterable[Status], *, deadline_s: float = DEADLINE_S) -> Loaded:
-    """Import and register the usable plugins among those given.
-
-    Args:
-        deadline_s: Seconds after which a module that is still being imported is given up; 0 for none.
-    """
+def load_plugins(statuses: Iterable[Status]) -> Loaded:
+    """Import and register the usable plugins among those given, each within `DEADLINE_S`."""
     statuses = [status for status in statuses if status.entry.kind != "cli"]
     host = Host(statuses)
     host.add_core(builtin)
     kinds = dict.fromkeys(["commands", "prompts", *(status.entry.kind for status in statuses)])
-    own = [kind for kind in kinds if hasattr(hookspecs, f"nanobot_{kind}")]
+    own = [kind for kind in kinds if not needs_owner(kind)]
     for kind in own:
-        _load(host, kind, statuses, deadline_s)
-    with _patience(deadline_s):
+        _load(host, kind, statuses)
+    with _patience(DEADLINE_S):
         host.open_kinds()
     for kind in kinds:
         if kind in host.kinds:
-            _load(host, kind, statuses, deadline_s)
+            _load(host, kind, statuses)
         elif kind not in own:
             _refuse(host, kind)
-    with _patience(deadline_s):
+    with _patience(DEADLINE_S):
         plugins = {kind: tuple(host.collect(kind)) for kind in (*own, *host.kinds)}
-    return Loaded(plugins=plugins, statuses=host.statuses())
+    return Loaded(host=host, plugins=plugins)
+
+
+def needs_owner(kind: str) -> bool:
+    """Tell whether plugins of a kind plug into another plugin, a tool, and not into the core."""
+    return not hasattr(hookspecs, f"nanobot_{kind}")
 
 
 def describable(document: Mapping[str, object], environ: Mapping[str, str]) -> tuple[Status, ...]:
@@ -82,9 +89,9 @@ def describable(document: Mapping[str, object], environ: Mapping[str, str]) -> t
     )
 
 
-def _load(host: Host, kind: str, statuses: Iterable[Status], deadline_s: float) -> None:
+def _load(host: Host, kind: str, statuses: Iterable[Status]) -> None:
     for name in sorted({s.entry.name for s in statuses if s.entry.kind == kind}):
-        with _patience(deadline_s):
+        with _patience(DEADLINE_S):
             host.load(kind, [name])
 
 
@@ -98,7 +105,7 @@ def _refuse(host: Host, kind: str) -> None:
 @contextmanager
 def _patience(seconds: float) -> Iterator[None]:
     """Interrupt code of plugins that does not come to an end; the host's fences note the reason."""
-    if not seconds or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +23,8 @@ _KINDS = ("tool", "provider", "command", "prompt", "middleware")
 def command() -> None:
     """List, inspect and manage plugins.
 
-    A plugin is named by its id (tools.dice), its name (dice) or its distribution (nanobot-tool-dice).
+    A plugin is named by its id (tools.dice), its name (dice) or its distribution
+    (nanobot-tool-dice).
     """
 
 
@@ -50,7 +52,10 @@ def _explain(status: Status) -> None:
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(config_path: Path | None, as_json: bool) -> None:
-    """List the installed plugins and their states, without importing any."""
+    """List the installed plugins and their states.
+
+    None is imported. What is wrong with one was found out by `nanobot plugins check` or by a run.
+    """
     statuses = _inventory(config_file(config_path)).statuses
     if as_json:
         say(json.dumps([_as_json(status) for status in statuses], indent=2))
@@ -58,15 +63,16 @@ def list_(config_path: Path | None, as_json: bool) -> None:
     if not statuses:
         say("No plugin is installed. Try: pip install nanobot-provider-openai")
         return
-    rows = [("PLUGIN", "DISTRIBUTION", "VERSION", "STATE")]
-    for status in statuses:
-        entry = status.entry
-        state = paint(_word(status), _colour(status))
-        rows.append((entry.id, entry.distribution, entry.version, state))
+    rows = [("PLUGIN", "STATE", "VERSION", "DISTRIBUTION")]
+    rows += [
+        (status.entry.id, _word(status), status.entry.version, status.entry.distribution)
+        for status in statuses
+    ]
     head, *lines = aligned(rows)
     say(head)
     for status, line in zip(statuses, lines, strict=True):
-        say(line)
+        word = f" {_word(status)} "
+        say(wrapped(line, 4, first=0).replace(word, paint(word, _colour(status)), 1))
         _explain(status)
 
 
@@ -91,12 +97,13 @@ def show_(name: str, config_path: Path | None) -> None:
     """Show what a plugin offers and every setting it has."""
     found = _inventory(config_file(config_path))
     chosen = find(name, found.statuses)
-    from nanobot._cli.loading import describable, load_plugins
+    from nanobot._cli.loading import describable, load_plugins, needs_owner
     from nanobot._cli.show import show
 
     ids = {status.entry.id for status in chosen}
+    owners = {"tools"} if any(needs_owner(status.entry.kind) for status in chosen) else set()
     everybody = describable(found.document, os.environ)
-    loaded = load_plugins(s for s in everybody if s.entry.id in ids or s.entry.kind == "tools")
+    loaded = load_plugins(s for s in everybody if s.entry.id in ids or s.entry.kind in owners)
     plugins = {p.entry: p for offered in loaded.plugins.values() for p in offered}
     states = {status.entry: status for status in loaded.statuses}
     for number, status in enumerate(chosen):
@@ -143,10 +150,10 @@ def _switch(name: str, config_path: Path | None, *, on: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @config_option
 def check(names: tuple[str, ...], config_path: Path | None) -> None:
-    """Import each plugin in a process of its own and say what is wrong with it.
+    """Test each plugin in a process of its own.
 
-    Checks all plugins that are not switched off, or those named. The exit status is 1 if one can not be
-    used. What was found out is shown by `nanobot plugins list`.
+    Checks all plugins that are not switched off, or those named. The exit status is 1 if one can
+    not be used. The verdicts are kept for `nanobot plugins list`.
     """
     path = config_file(config_path)
     statuses = _inventory(path).statuses
@@ -194,7 +201,13 @@ def install(name: str, yes: bool) -> None:
     from nanobot._cli.install import command as pip
     from nanobot._cli.install import requirement
 
-    _run(pip("install", requirement(name)), yes)
+    wanted = requirement(name)
+    _run(pip("install", wanted), yes)
+    for status in _inventory(config_file(None)).statuses:
+        if re.split(r"[^\w-]", wanted)[0] == status.entry.distribution:
+            say(f"{status.entry.id} is {_word(status)}.")
+            _explain(status)
+            say(f"nanobot plugins show {status.entry.id}   lists its settings")
 
 
 @command.command()

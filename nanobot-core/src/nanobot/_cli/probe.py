@@ -14,8 +14,7 @@ from typing import Any
 
 import click
 
-from nanobot import hookspecs
-from nanobot._cli.loading import load_plugins
+from nanobot._cli.loading import load_plugins, needs_owner
 from nanobot._config import Config, listed, load
 from nanobot._plugins.catalog import Entry, scan
 from nanobot._plugins.host import Plugin, _in_words
@@ -50,24 +49,22 @@ def _command(entry: Entry) -> tuple[State, str]:
 
 
 def _plugin(entry: Entry, config: Path) -> tuple[State, str]:
-    """Register the plugin, after the tools if one of those opens its kind, and go through its offer."""
+    """Register the plugin, with the tools if one of those opens its kind, and try its offer."""
     catalog = scan()
     module = (entry.distribution, entry.value)
     own = [other for other in catalog.plugins if (other.distribution, other.value) == module]
     statuses = [Status(entry=other, state=State.AVAILABLE) for other in own]
-    if not hasattr(hookspecs, f"nanobot_{entry.kind}"):
+    if needs_owner(entry.kind):
         statuses += [status for status in judge(catalog, Policy()) if status.entry.kind == "tools"]
     loaded = load_plugins(statuses)
     status = next(status for status in loaded.statuses if status.entry == entry)
     if not status.state.usable:
         return status.state, status.reason
-    found = [p for p in loaded.plugins.get(entry.kind, ()) if p.entry == entry]
-    if not found:
-        return State.BROKEN, f"registers nothing named {entry.name!r}"
-    return _offer(found[0], config)
+    [offer] = [plugin for plugin in loaded.plugins[entry.kind] if plugin.entry == entry]
+    return _tried(offer, config)
 
 
-def _offer(plugin: Plugin, path: Path) -> tuple[State, str]:
+def _tried(plugin: Plugin, path: Path) -> tuple[State, str]:
     try:
         plugin.spec.config.model_json_schema()
     except Exception as error:
@@ -85,14 +82,11 @@ def _offer(plugin: Plugin, path: Path) -> tuple[State, str]:
 
 
 def _section(plugin: Plugin, config: Config) -> tuple[State, str]:
-    if config.is_off(plugin.spec, plugin.kind):
-        return State.AVAILABLE, ""
-    result = config.validated(plugin.spec, plugin.kind)
-    return (
-        (State.MISCONFIGURED, listed(result))
-        if isinstance(result, tuple)
-        else (State.AVAILABLE, "")
-    )
+    off = config.is_off(plugin.spec, plugin.kind)
+    result = None if off else config.validated(plugin.spec, plugin.kind)
+    if isinstance(result, tuple):
+        return State.MISCONFIGURED, listed(result)
+    return State.AVAILABLE, ""
 
 
 def _imported(path: str) -> tuple[Any, str]:

@@ -62,6 +62,8 @@ def show(status: Status, plugin: Plugin | None) -> None:
         facts += [("", line) for line in (one_line(status.reason), remedy(status)) if line]
     if entry.requires:
         facts.append(("needs", f"nanobot-core {entry.requires}"))
+    if entry.kind == "cli":
+        facts.append(("command", f"nanobot {entry.name}"))
     if plugin:
         facts += [fact for fact in _offer(plugin.spec) if fact[1]]
     listing(facts, indent=2)
@@ -74,7 +76,7 @@ def show(status: Status, plugin: Plugin | None) -> None:
 
 def _summary(distribution: str) -> str:
     try:
-        return str(metadata(distribution).get("Summary") or "")
+        return str(metadata(distribution)["Summary"] or "")
     except PackageNotFoundError:
         return ""
 
@@ -144,4 +146,4 @@ def _type(annotation: Any) -> str:
         return " | ".join(json.dumps(member.value) for member in annotation)
     if _is_model(annotation) or annotation is dict:
         return "object"
-    return _PLAIN.get(annotation) or getattr(annotation, "__name__", str(annotation))
+    return str(_PLAIN.get(annotation) or getattr(annotation, "__name__", annotation))

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-SEVERITY = {"error": "red", "warning": "yellow", "info": "cyan"}
+_SEVERITY = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 def say(text: str = "", *, err: bool = False) -> None:
@@ -61,6 +61,12 @@ def _columns() -> int:
         return 80
 
 
+def verdict(severity: str, text: str, *, indent: int = 0) -> str:
+    """Return a finding as lines that begin with its severity."""
+    lines = wrapped(f"{severity:<8} {one_line(text)}", indent + 9, first=indent)
+    return lines.replace(severity, paint(severity, _SEVERITY[severity]), 1)
+
+
 def aligned(rows: Iterable[Sequence[str]], *, indent: int = 0) -> list[str]:
     """Return rows as lines whose cells stand below each other; cells may be painted."""
     rows = [list(row) for row in rows]
@@ -88,5 +94,6 @@ def listing(pairs: Iterable[tuple[str, str]], *, indent: int = 0) -> None:
     pairs = list(pairs)
     width = max((_length(name) for name, _ in pairs), default=0)
     for name, fact in pairs:
-        start = name + " " * (width - _length(name) + 2)
-        say(wrapped(start + fact, indent + width + 2, first=indent).rstrip())
+        plain = click.unstyle(name)
+        lines = wrapped(f"{plain:<{width}}  {fact}", indent + width + 2, first=indent).rstrip()
+        say(lines.replace(plain, name, 1))
