@@ -1,4 +1,4 @@
-"""What is wrong, or worth knowing, about a configuration, and the question that asks for it."""
+"""Remarks on a configuration, and what a plugin is given that makes some."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AdviceRequest:
     Args:
         document: Its configuration; ``${VAR}`` is as it is written, sections are not validated.
         installed: Names of the installed plugins by kind, loaded or not.
-        specs: What the loaded plugins offer, by kind; their own sections are judged already.
+        specs: What the loaded plugins offer, by kind; their sections are judged already.
     """
 
     document: Mapping[str, Any] = field(repr=False)

@@ -12,9 +12,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-_TOKENS = re.compile(
-    r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|-?\d[\d.eE+-]*+|-?[A-Za-z]++', re.DOTALL
-)
+_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|-?\d[\d.eE+-]*+|-?[A-Za-z]++', re.DOTALL)
 _COLON = re.compile(r"\s*:")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from nanobot._config import load
-from nanobot._config.document import good_copy, read, save
+from nanobot._config.document import good_copy, read_document, save_document
 from nanobot.errors import ConfigError
 
 
@@ -25,26 +25,26 @@ def mode_of(path: Path) -> int:
 
 
 def test_a_missing_file_is_empty_and_stays_missing(path: Path) -> None:
-    assert read(path).data == {}
+    assert read_document(path).data == {}
     load(path, environ={})
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_dangling_link_is_a_missing_file(path: Path) -> None:
     path.symlink_to(path.parent / "nowhere.json")
-    assert read(path).data == {}
+    assert read_document(path).data == {}
 
 
 def test_a_named_pipe_is_refused_at_once(path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(ConfigError, match="is not a file"):
-        read(path)
+        read_document(path)
 
 
 def test_a_file_too_large_is_refused(path: Path) -> None:
     path.write_bytes(b'{"a":"' + b"x" * (8 << 20) + b'"}')
     with pytest.raises(ConfigError, match="larger than 8 MiB"):
-        read(path)
+        read_document(path)
 
 
 def test_an_unreadable_file_is_refused_with_the_reason(
@@ -57,16 +57,16 @@ def test_an_unreadable_file_is_refused_with_the_reason(
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(ConfigError, match=r"config\.json: can not be read: Permission denied"):
-        read(path)
+        read_document(path)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o666, 0o604, 0o777])
 def test_a_file_open_to_others_is_closed(path: Path, mode: int) -> None:
-    finding = read(put(path, {}, mode)).findings[0]
+    finding = read_document(put(path, {}, mode)).findings[0]
     assert finding.severity == "warning"
     assert f"{mode:04o}" in finding.message
     assert mode_of(path) == 0o600
-    assert read(path).findings == ()
+    assert read_document(path).findings == ()
 
 
 def test_a_mode_that_can_not_be_changed_is_reported(
@@ -76,13 +76,13 @@ def test_a_mode_that_can_not_be_changed_is_reported(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "fchmod", refuse)
-    finding = read(put(path, {}, 0o644)).findings[0]
+    finding = read_document(put(path, {}, 0o644)).findings[0]
     assert "chmod 600" in finding.remedy
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
 def test_a_file_closed_to_others_is_left_alone(path: Path, mode: int) -> None:
-    assert read(put(path, {}, mode)).findings == ()
+    assert read_document(put(path, {}, mode)).findings == ()
     assert mode_of(path) == mode
 
 
@@ -121,21 +121,21 @@ def test_a_full_disk_does_not_keep_it_from_loading(
     monkeypatch.setattr("nanobot._config.document.write_private", full)
     document = load(put(path, {}), environ={}).document
     with pytest.raises(ConfigError, match="can not be written: No space left"):
-        save(document, {"a": 1})
+        save_document(document, {"a": 1})
     assert json.loads(path.read_text()) == {}
 
 
 def test_saving_writes_indented_utf8_with_mode_0600(path: Path) -> None:
-    document = save(read(put(path, {})), {"agents": {"botName": "Ünï 🐈"}})
+    document = save_document(read_document(put(path, {})), {"agents": {"botName": "Ünï 🐈"}})
     assert path.read_text(encoding="utf-8") == '{\n  "agents": {\n    "botName": "Ünï 🐈"\n  }\n}\n'
     assert mode_of(path) == 0o600
-    assert save(document, {"b": 1}).data == {"b": 1}
+    assert save_document(document, {"b": 1}).data == {"b": 1}
     assert [item.name for item in path.parent.iterdir()] == ["config.json"]
 
 
 def test_saving_a_new_instance_makes_private_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "config.json"
-    save(read(path), {})
+    save_document(read_document(path), {})
     assert mode_of(path) == 0o600
     assert mode_of(path.parent) == 0o700
 
@@ -143,7 +143,7 @@ def test_saving_a_new_instance_makes_private_folders(tmp_path: Path) -> None:
 def test_saving_through_a_link_keeps_the_link(path: Path, tmp_path: Path) -> None:
     real = put(tmp_path / "dotfiles.json", {})
     path.symlink_to(real)
-    save(read(path), {"a": 1})
+    save_document(read_document(path), {"a": 1})
     assert path.is_symlink()
     assert json.loads(real.read_text()) == {"a": 1}
 
@@ -152,29 +152,29 @@ def test_saving_through_a_link_keeps_the_link(path: Path, tmp_path: Path) -> Non
 def test_saving_over_somebody_elses_change_is_refused(path: Path, start: Any) -> None:
     if start is not None:
         put(path, start)
-    document = read(path)
+    document = read_document(path)
     put(path, {"theirs": 1})
     with pytest.raises(ConfigError, match="was changed by someone else"):
-        save(document, {"mine": 1})
+        save_document(document, {"mine": 1})
     assert json.loads(path.read_text()) == {"theirs": 1}
 
 
 def test_saving_what_was_removed_meanwhile_is_refused(path: Path) -> None:
-    document = read(put(path, {}))
+    document = read_document(put(path, {}))
     path.unlink()
     with pytest.raises(ConfigError, match="was changed"):
-        save(document, {})
+        save_document(document, {})
 
 
 @pytest.mark.parametrize("value", [float("nan"), "\ud800"])
 def test_values_that_json_can_not_hold_are_refused(path: Path, value: object) -> None:
-    document = read(put(path, {}))
+    document = read_document(put(path, {}))
     with pytest.raises(ConfigError, match="JSON can not hold"):
-        save(document, {"a": value})
+        save_document(document, {"a": value})
     assert json.loads(path.read_text()) == {}
 
 
 def test_a_document_does_not_show_its_content(path: Path) -> None:
     put(path, {"providers": {"openai": {"apiKey": "CANARY-KEY"}}})
-    assert "CANARY" not in repr(read(path))
+    assert "CANARY" not in repr(read_document(path))
     assert "CANARY" not in repr(load(path, environ={"TOKEN": "CANARY"}))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from nanobot._config import Config
-from nanobot._config.edit import write
+from nanobot._config.document import save_document
 from nanobot._config.migrate import MOVES
 
 Load = Callable[..., Config]
@@ -38,7 +38,7 @@ def test_each_moves_on_load_and_is_written_on_save(
     assert (finding.path, finding.severity, finding.message) == (old, "info", f"is now {new}")
     assert value_at(config.effective, new) == value
     assert path.read_text() == text
-    write(config.document, config.document.data, specs={})
+    save_document(config.document, config.document.data)
     saved = json.loads(path.read_text())
     assert value_at(saved, new) == value
     with pytest.raises(KeyError):
@@ -54,7 +54,7 @@ def test_snake_case_moves_too(loaded: Load) -> None:
         }
     )
     assert config.core.tools.restrict_to_workspace
-    assert config.core.channels.send_tool_hints
+    assert config.raw_section("channels") == {"sendToolHints": True}
     assert config.raw_section("tools.my") == {"enabled": False}
 
 
@@ -64,11 +64,10 @@ def test_the_newer_spelling_wins_and_the_older_stays(loaded: Load, path: Path) -
     (finding,) = config.findings
     assert finding.severity == "warning"
     assert finding.path == "channels.showToolProgress"
-    assert not config.core.channels.send_tool_hints
-    write(config.document, config.document.data, specs={})
+    save_document(config.document, config.document.data)
     assert json.loads(path.read_text())["channels"] == {
         "showToolProgress": True,
-        "sendToolHints": False,
+        "send_tool_hints": False,
     }
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nanobot._config import check, load
+from nanobot.admin import load
 from nanobot.errors import ConfigError
 from nanobot.specs import Spec
+from nanobot_cli_admin.claims import check
 
-CORPUS = Path(__file__).parents[1] / "corpora" / "config_errors.json"
+CORPUS = Path(__file__).parent / "corpora" / "config_errors.json"
 ITEMS = json.loads(CORPUS.read_text())["items"]
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nanobot._config import Config
-from nanobot._config.document import read
-from nanobot._config.edit import add_missing, defaults, get, put, unset, write
+from nanobot.admin import Config, read_document
+from nanobot_cli_admin.edit import add_missing, defaults, get, put, unset, write
 from nanobot.errors import ConfigError
 from nanobot.specs import Spec
 
@@ -172,7 +171,7 @@ def test_defaults_are_complete_and_valid(loaded: Load, path: Path, specs: Specs)
     assert document["providers"]["azureOpenai"]["apiKey"] is None
     assert document["gateway"]["heartbeat"] == {"enabled": True}
     assert "token" not in document["channels"]["telegram"]
-    write(read(path), document, specs=specs)
+    write(read_document(path), document, specs=specs)
     assert loaded(saved(path)).findings == ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nanobot._config.jsonschema import json_schema
+from nanobot_cli_admin.jsonschema import json_schema
 from nanobot.specs import Spec
 
 

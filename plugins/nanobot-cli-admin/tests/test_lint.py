@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from nanobot._config import Config
+from nanobot.admin import Config
+from nanobot_cli_admin.lint import lint
 
 Load = Callable[..., Config]
 
 
 def warned(config: Config) -> list[str]:
-    assert all(finding.severity == "warning" for finding in config.findings)
-    return [finding.path for finding in config.findings]
+    findings = list(lint(config.effective))
+    assert all(finding.severity == "warning" for finding in findings)
+    assert "OPENAI" not in str(findings)
+    return [finding.path for finding in findings]
 
 
 def test_secrets_for_commands(loaded: Load) -> None:
@@ -21,7 +24,6 @@ def test_secrets_for_commands(loaded: Load) -> None:
     for key in ("allowedEnvKeys", "allowed_env_keys"):
         config = loaded({"tools": {"exec": {key: names}}})
         assert warned(config) == [f"tools.exec.allowedEnvKeys[{index}]" for index in (1, 2, 3, 4)]
-        assert "OPENAI" not in str(config.findings)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +60,10 @@ def test_mcp_servers(loaded: Load, server: dict[str, Any], key: str) -> None:
 )
 def test_what_needs_no_advice(loaded: Load, server: object) -> None:
     tools = {"ssrfWhitelist": ["10.9.0.0/16"], "mcpServers": {"a": server}}
-    assert loaded({"tools": tools}).findings == ()
+    assert warned(loaded({"tools": tools})) == []
 
 
 @pytest.mark.parametrize("value", [[], {}, {"allowedEnvKeys": 5}, {"allowedEnvKeys": {"A_KEY": 1}}])
 def test_odd_shapes_are_left_to_the_plugin(loaded: Load, value: object) -> None:
-    assert loaded({"tools": {"exec": value if value else {}}}).findings == ()
-    assert loaded({"tools": {"mcpServers": value}}).findings == ()
+    assert warned(loaded({"tools": {"exec": value if value else {}}})) == []
+    assert list(lint({"tools": {"mcpServers": value}})) == []

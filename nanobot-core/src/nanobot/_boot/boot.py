@@ -21,10 +21,14 @@ from nanobot._plugins.view import View
 from nanobot.context import Clock, PluginContext, SystemClock
 from nanobot.engine import Engine, EngineContext, EngineSettings, Limits, ModelChoice
 from nanobot.errors import ConfigError
+from nanobot.findings import AdviceRequest, Finding
 from nanobot.messages import Workspace
 from nanobot.paths import Instance, private_dir
 
-TURN_KINDS = ("engines", "routers", "tools", "commands", "prompts", "middleware", "observers")
+TURN_KINDS = (
+    *("engines", "routers", "tools", "commands", "prompts", "middleware", "observers"),
+    "advice",
+)
 _PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
 
 
@@ -110,7 +114,7 @@ async def open_instance(
             host=parts.host,
             instance=instance,
             models=models,
-            notices=_notices(parts.host, models, config),
+            notices=_notices(parts, models),
         )
     finally:
         await parts.registry.aclose()
@@ -177,14 +181,30 @@ def _settings(
     )
 
 
-def _notices(host: Host, models: Models, config: Config) -> tuple[str, ...]:
-    lines = [str(finding) for finding in config.findings if finding.severity != "info"]
+def _notices(parts: Parts, models: Models) -> tuple[str, ...]:
+    parts.registry.usable("providers")  # parks those whose section is not valid
+    told = [*parts.config.findings, *parts.host.all("nanobot_advice", request=_request(parts))]
+    findings = (item for item in told if isinstance(item, Finding) and item.severity != "info")
+    lines = [str(finding) for finding in findings]
     lines += [
         f"plugin {status.entry.id} is {status.state}: {status.reason}"
-        for status in host.statuses()
+        for status in parts.host.statuses()
         if status.state in _PARKED
     ]
-    return (*lines, *models.notices)
+    return tuple(dict.fromkeys([*lines, *models.notices]))
+
+
+def _request(parts: Parts) -> AdviceRequest:
+    """Return what plugins that give advice are told of the instance."""
+    installed: dict[str, set[str]] = {}
+    for status in parts.host.statuses():
+        installed.setdefault(status.entry.kind, set()).add(status.entry.name)
+    kinds = (*TURN_KINDS, *parts.host.kinds, "providers")
+    return AdviceRequest(
+        document=parts.config.effective,
+        installed=installed,
+        specs={k: [p.spec for p in parts.registry.plugins(k).values()] for k in kinds},
+    )
 
 
 def _keep_verdicts(instance: Instance, statuses: tuple[Status, ...]) -> None:

@@ -12,35 +12,36 @@ from typing import Any
 from pydantic import BaseModel
 
 from nanobot._config.core import validate_core
-from nanobot._config.document import Document, good_copy_remedy, keep_good, read
-from nanobot._config.environment import (
-    is_secret_name,
-    overlay,
-    resolve,
-    unset_findings,
-)
-from nanobot._config.findings import Finding, error, listed
+from nanobot._config.document import Document, good_copy_remedy, keep_good, read_document
+from nanobot._config.environment import is_secret_name, overlay, resolve, unset_findings
+from nanobot._config.findings import error, listed
 from nanobot._config.keys import Path as KeyPath
-from nanobot._config.keys import canonical, kind_of, lookup, own_keys, show
-from nanobot._config.lint import lint
+from nanobot._config.keys import canonical, kind_of, lookup, show
 from nanobot._config.migrate import migrate
-from nanobot._config.schema import Root
+from nanobot._config.schema import CoreSettings
 from nanobot._config.validate import validate
 from nanobot._names import camel, snake
 from nanobot.config import PluginConfig, Secret
 from nanobot.errors import ConfigError
+from nanobot.findings import Finding
 from nanobot.log import remember_secret
 from nanobot.paths import Instance
 from nanobot.specs import Spec
+
+
+class ConfigRefused(ConfigError):
+    """A configuration that the core can not use; ``findings`` has all that is known of it."""
+
+    findings: tuple[Finding, ...] = ()
 
 
 def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a configuration file, with what the environment lays over it.
 
     Raises:
-        ConfigError: The core can not be used with it; lists every reason.
+        ConfigError: The core can not be used with it; lists the reasons.
     """
-    document = read(path)
+    document = read_document(path)
     config = build(document, environ=environ)
     keep_good(document)
     return config
@@ -50,27 +51,28 @@ def build(document: Document, *, environ: Mapping[str, str] = os.environ) -> Con
     """Return the configuration that a document stands for.
 
     Raises:
-        ConfigError: The core can not be used with it; lists every reason.
+        ConfigRefused: The core can not be used with it; lists the reasons.
     """
     data, moved = migrate(document.data)
     twice: list[KeyPath] = []
-    data = canonical(data, Root, twice=twice)
+    data = canonical(data, CoreSettings, twice=twice)
     effective, texts, astray = overlay(data, environ)
     _remember(effective)
-    core, fatal, findings = validate_core(effective, environ, texts)
-    fatal += [_twice(path) for path in twice]
+    core, fatal, rest = validate_core(effective, environ, texts)
+    fatal += map(_twice, twice)
+    findings = (*document.findings, *moved, *astray, *rest)
     if core is None or fatal:
-        raise ConfigError(
-            f"{document.path}: {listed(fatal)}", remedy=good_copy_remedy(document.path)
-        )
-    advice = lint(effective, whitelist=core.tools.ssrf_whitelist)
+        message = f"{document.path}: {listed(fatal)}"
+        refused = ConfigRefused(message, remedy=good_copy_remedy(document.path))
+        refused.findings = (*fatal, *findings)
+        raise refused
     return Config(
         document=replace(document, data=data),
         core=core,
+        findings=findings,
         effective=effective,
         texts=texts,
         environ=environ,
-        findings=(*document.findings, *moved, *astray, *findings, *advice),
     )
 
 
@@ -81,15 +83,14 @@ class Config:
     Args:
         document: What the file holds, with older spellings moved; this is what gets saved.
         core: The core's own settings, validated and resolved.
-        findings: What is worth knowing of the file and the core's settings. `claims.check` adds
-            what there is to say of plugins' sections.
+        findings: What is worth knowing of the file and the core's settings.
         effective: The document with the environment laid over it; ``${VAR}`` unresolved.
         texts: Second readings of values from the environment, by path.
         environ: Where ``${VAR}`` is looked up.
     """
 
     document: Document
-    core: Root
+    core: CoreSettings
     findings: tuple[Finding, ...]
     effective: dict[str, Any] = field(repr=False)
     texts: Mapping[KeyPath, Any] = field(repr=False)
@@ -109,16 +110,13 @@ class Config:
         Raises:
             ConfigError: There is something else than an object.
         """
-        return copy.deepcopy(self._object(tuple(path.split(".")))[1] or {})
+        return copy.deepcopy(self._object(tuple(path.split(".")))[1])
 
     def section_names(self, kind: str) -> tuple[str, ...]:
         """Return the names, as they are written, of the sections under a kind."""
-        shared = Root.model_fields.get(kind)
-        model = shared.annotation if shared else None
-        own = own_keys(model) if isinstance(model, type) and issubclass(model, BaseModel) else []
         found = self.effective.get(kind)
-        found = found if isinstance(found, dict) else {}
-        return tuple(name for name in found if name not in own and isinstance(found[name], dict))
+        items = found.items() if isinstance(found, dict) else ()
+        return tuple(name for name, value in items if isinstance(value, dict))
 
     def is_off(self, spec: Spec, kind: str) -> bool:
         """Say if a plugin's section switches it off; the section need not be valid for that."""
@@ -129,12 +127,11 @@ class Config:
         """Return a plugin's section, validated, with ``${VAR}`` resolved.
 
         Args:
-            spec: The plugin's spec.
-            kind: Its kind, such as ``providers``.
+            kind: The plugin's kind, such as ``providers``.
             name: Another section of the same kind, for a spec that adopts sections.
 
         Raises:
-            ConfigError: The section does not fit; lists every reason, and no value.
+            ConfigError: The section does not fit; lists the reasons, and no value.
         """
         result = self.validated(spec, kind, name=name)
         if isinstance(result, tuple):
@@ -151,7 +148,7 @@ class Config:
             return (error((), refused.message),)
         twice: list[KeyPath] = []
         canonical(found, spec.config, twice=twice, path=path)
-        value, readings, unset = resolve(found or {}, self.environ, path=path)
+        value, readings, unset = resolve(found, self.environ, path=path)
         if twice or unset:
             return (*map(_twice, twice), *unset_findings(unset))
         result = validate(spec.config, value, path=path, otherwise={**readings, **self.texts})
@@ -159,20 +156,18 @@ class Config:
             _remember(result)
         return result
 
-    def _object(self, path: tuple[str, ...]) -> tuple[KeyPath, dict[str, Any] | None]:
-        """Return the object at a path, None if there is none, and the path as it is spelled."""
+    def _object(self, path: tuple[str, ...]) -> tuple[KeyPath, dict[str, Any]]:
+        """Return the object at a path, empty if there is none, and the path as it is spelled."""
         data: Any = self.effective
         place: KeyPath = ()
         for part in path:
-            found = [key for key in {part: 0, camel(part): 0, snake(part): 0} if key in data]
-            if not found:
-                return path, None
+            found = [key for key in dict.fromkeys((part, camel(part), snake(part))) if key in data]
             if len(found) > 1:
                 raise ConfigError(str(_twice((*place, found[1]))))
-            place = (*place, found[0])
-            data = data[found[0]]
+            data = data[found[0]] if found else None
+            place = (*place, *found)
             if data is None:
-                return place, None
+                return path, {}
             if not isinstance(data, dict):
                 raise ConfigError(f"{show(place)}: should be an object, found {kind_of(data)}")
         return place, data
@@ -195,8 +190,7 @@ def _remember(value: Any, key: str = "") -> None:
         if "${" not in value and is_secret_name(key):
             remember_secret(value)
     elif isinstance(value, BaseModel):
-        for item in value.__dict__.values():
-            _remember(item)
+        _remember([item for _, item in value])
     elif isinstance(value, dict):
         for name, item in value.items():
             _remember(item, name)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from nanobot import strict_json
-from nanobot._config.findings import Finding
+from nanobot._config.findings import warning
 from nanobot._config.keys import kind_of
 from nanobot.errors import ConfigError
+from nanobot.findings import Finding
 from nanobot.paths import write_private
 
 _LARGEST = 8 * 1024 * 1024
@@ -27,7 +28,6 @@ class Document:
     """The content of a configuration file, as it is written there.
 
     Args:
-        path: The file.
         data: What it holds; empty when there is no file.
         digest: Fingerprint of the bytes that were read; empty when there was no file.
         findings: What was noticed, and put right, while reading.
@@ -39,10 +39,8 @@ class Document:
     findings: tuple[Finding, ...] = ()
 
 
-def read(path: Path) -> Document:
-    """Read a configuration file; a missing one is empty.
-
-    A file that others may read gets mode 0600.
+def read_document(path: Path) -> Document:
+    """Read a configuration file; a missing one is empty. One that others may read gets mode 0600.
 
     Raises:
         ConfigError: It can not be read, or is not a JSON object; it is left as it is.
@@ -55,16 +53,20 @@ def read(path: Path) -> Document:
         raise ConfigError(f"{path}: can not be read: {error.strerror}") from None
     try:
         data = strict_json.loads(content)
+        problem = "" if isinstance(data, dict) else f"should be an object, found {kind_of(data)}"
+        line = column = 1
     except strict_json.JsonError as error:
-        message = "the file is empty" if not content.strip() else error.message
-        raise _broken(path, f"{message} (line {error.line}, column {error.column})") from None
-    if not isinstance(data, dict):
-        raise _broken(path, f"line 1: should be an object, found {kind_of(data)}")
+        problem = error.message if content.strip() else "the file is empty"
+        line, column = error.line, error.column
+    if problem:
+        message = f"{path}: {problem} (line {line}, column {column})"
+        raise ConfigError(message, remedy=good_copy_remedy(path))
     return Document(path=path, data=data, digest=_digest(content), findings=findings)
 
 
 def _read_bytes(path: Path) -> tuple[bytes, tuple[Finding, ...]]:
-    with open(path, "rb", opener=_open_at_once) as file:
+    # A named pipe must not hang: O_NONBLOCK opens it at once, and then it is refused.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         mode = os.fstat(file.fileno()).st_mode
         if not stat.S_ISREG(mode):
             raise ConfigError(f"{path}: is not a file", remedy="Name a JSON file.")
@@ -74,24 +76,14 @@ def _read_bytes(path: Path) -> tuple[bytes, tuple[Finding, ...]]:
         return content, _close_to_others(file.fileno(), stat.S_IMODE(mode))
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a named pipe must not hang
-
-
 def _close_to_others(descriptor: int, mode: int) -> tuple[Finding, ...]:
     if not mode & 0o077:
         return ()
-    message, remedy = f"mode was {mode:04o}, so that others could read it; now 0600", ""
     try:
         os.fchmod(descriptor, 0o600)
     except OSError:
-        message, remedy = f"others can read it (mode {mode:04o})", "run chmod 600 on it"
-    finding = Finding(path="", severity="warning", message=f"the file's {message}", remedy=remedy)
-    return (finding,)
-
-
-def _broken(path: Path, message: str) -> ConfigError:
-    return ConfigError(f"{path}: {message}", remedy=good_copy_remedy(path))
+        return (warning((), f"others can read it (mode {mode:04o})", "run chmod 600 on the file"),)
+    return (warning((), f"the file's mode was {mode:04o}: others could read it; now it is 0600"),)
 
 
 def good_copy(path: Path) -> Path:
@@ -107,17 +99,15 @@ def good_copy_remedy(path: Path) -> str:
 
 def keep_good(document: Document) -> None:
     """Keep a copy of a document that worked, unless it is kept already."""
-    if not document.digest:
-        return
     copy = good_copy(document.path)
     # A copy is a convenience: a full or read-only disk must not keep nanobot from starting.
     with contextlib.suppress(OSError):
-        content = document.path.read_bytes()
+        content = document.path.read_bytes() if document.digest else b""
         if _digest(content) == document.digest != _digest_of(copy):
             write_private(copy, content)
 
 
-def save(document: Document, data: Mapping[str, Any]) -> Document:
+def save_document(document: Document, data: Mapping[str, Any]) -> Document:
     """Replace the file's content in one step and return the new document.
 
     Raises:
@@ -146,23 +136,15 @@ def save(document: Document, data: Mapping[str, Any]) -> Document:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the file while it is compared and replaced; whoever waited finds the new content."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(FileNotFoundError):
+            file = stack.enter_context(path.open("rb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _digest_of(path: Path) -> str:
-    try:
-        return _digest(path.read_bytes())
-    except FileNotFoundError:
-        return ""
+    return _digest(path.read_bytes()) if path.exists() else ""
 
 
 def _digest(content: bytes) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nanobot import strict_json
-from nanobot._config.findings import Finding, error
+from nanobot._config.findings import error
 from nanobot._config.keys import Path, fold
 from nanobot._names import camel
+from nanobot.findings import Finding
 from nanobot.log import remember_secret
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -34,24 +35,20 @@ def overlay(
     Returns:
         The copy; the text of values that were read as JSON, by path; what could not be laid over.
     """
-    names = sorted(name for name in environ if name.startswith(_PREFIX) and "__" in name)
-    if not names:
-        return data, {}, []
-    data = copy.deepcopy(data)
-    texts: dict[Path, Any] = {}
-    findings = []
-    for name in names:
+    data, texts, findings = copy.deepcopy(data), {}, []
+    for name in sorted(environ):
+        if not name.startswith(_PREFIX) or "__" not in name:
+            continue
         path, holder = _find(data, name.removeprefix(_PREFIX).split("__"))
         if holder is None:
             findings.append(error((), f"the environment variable {name} does not name a setting"))
             continue
-        if is_secret_name(name):
-            remember_secret(environ[name])
-        holder[path[-1]], texts[path] = _read(environ[name]), environ[name]
+        text = _take(environ, name)
+        holder[path[-1]], texts[path] = _read(text), text
     return data, texts, findings
 
 
-def _find(data: Any, segments: list[str]) -> tuple[tuple[str, ...], dict[str, Any] | None]:
+def _find(data: Any, segments: list[str]) -> tuple[Path, dict[Any, Any] | None]:
     """Return where a variable's value goes, and the object there; missing ones are made."""
     path: list[str] = []
     for index, segment in enumerate(segments):
@@ -62,6 +59,12 @@ def _find(data: Any, segments: list[str]) -> tuple[tuple[str, ...], dict[str, An
         if index < len(segments) - 1:
             data = data.setdefault(key, {})
     return tuple(path), data
+
+
+def _take(environ: Mapping[str, str], name: str) -> str:
+    if is_secret_name(name):
+        remember_secret(environ[name])
+    return environ[name]
 
 
 def _read(text: str) -> Any:
@@ -88,24 +91,17 @@ def resolve(
             return {key: replaced(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [replaced(item, (*path, index)) for index, item in enumerate(value)]
-        if not isinstance(value, str) or "${" not in value:
+        if not isinstance(value, str) or not _REFERENCE.search(value):
             return value
-        unset.extend((path, name) for name in _REFERENCE.findall(value) if name not in environ)
-        text = _REFERENCE.sub(lambda found: _take(environ, found), value)
-        if text != value:
-            readings[path] = _read(text)
+        missing = [name for name in _REFERENCE.findall(value) if name not in environ]
+        unset.extend((path, name) for name in missing)
+        if missing:
+            return value
+        text = _REFERENCE.sub(lambda found: _take(environ, found[1]), value)
+        readings[path] = _read(text)
         return text
 
     return replaced(value, path), readings, unset
-
-
-def _take(environ: Mapping[str, str], found: re.Match[str]) -> str:
-    value = environ.get(found[1])
-    if value is None:
-        return found[0]
-    if is_secret_name(found[1]):
-        remember_secret(value)
-    return value
 
 
 def unset_findings(unset: list[tuple[Path, str]]) -> list[Finding]:

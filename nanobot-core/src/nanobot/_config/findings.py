@@ -1,37 +1,13 @@
-"""What is wrong, or worth knowing, about a configuration."""
+"""Findings on a place of the file, and how several are told."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from nanobot._config.keys import Path, show
+from nanobot.findings import Finding
 
 _SHOWN = 10
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One remark on the configuration.
-
-    Args:
-        path: Where, such as ``agents.defaults.maxTokens``; empty for the file as a whole.
-        severity: ``error`` for what has no effect or is refused, ``warning`` for what is likely
-            wrong or risky, ``info`` for what was put right.
-        message: What, without any value of the configuration.
-        remedy: What to do next.
-    """
-
-    path: str
-    severity: Literal["error", "warning", "info"]
-    message: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        """Return it as one line."""
-        place = f"{self.path}: " if self.path else ""
-        return f"{place}{self.message}" + (f"; {self.remedy}" if self.remedy else "")
 
 
 def error(path: Path, message: str, remedy: str = "") -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
@@ -16,25 +16,27 @@ from nanobot.log import redact
 Path = tuple[str | int, ...]
 
 _PLAIN = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
-_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (str, "a string"),
-    (bool, "a boolean"),
-    (int, "an integer"),
-    (float, "a number"),
-    (dict, "an object"),
-    ((list, tuple), "a list"),
-)
+_KINDS = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    dict: "an object",
+    list: "a list",
+    tuple: "a list",
+}
 
 
-def spelled(data: Mapping[str, Any], name: str) -> str | None:
-    """Return the key under which the object holds a name, in whichever spelling."""
-    return next((key for key in (camel(name), snake(name), name) if key in data), None)
+def spelled(data: Any, name: str) -> str | None:
+    """Return the key under which an object holds a name, in whichever spelling."""
+    keys = data if isinstance(data, dict) else ()
+    return next((key for key in (camel(name), snake(name), name) if key in keys), None)
 
 
 def lookup(data: Any, path: Iterable[str]) -> Any:
     """Return the value at a path, in whichever spelling; None where there is none."""
     for name in path:
-        key = spelled(data, name) if isinstance(data, dict) else None
+        key = spelled(data, name)
         if key is None:
             return None
         data = data[key]
@@ -67,7 +69,7 @@ def show(path: Path) -> str:
 
 def kind_of(value: object) -> str:
     """Return what a value is, without showing it."""
-    return next((name for kind, name in _KINDS if isinstance(value, kind)), "null")
+    return next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "null")
 
 
 def own_keys(model: type[BaseModel]) -> list[str]:
@@ -80,7 +82,7 @@ def all_keys(kind: Any, *, above: tuple[Any, ...] = (), key: str = "") -> Iterat
     if kind in above:
         return
     yield key, kind
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    if _is_model(kind):
         for name, field in kind.model_fields.items():
             yield from all_keys(field.annotation, above=(*above, kind), key=field.alias or name)
     for argument in get_args(kind):
@@ -108,44 +110,43 @@ def canonical(
     Names that users choose (of presets, headers, ...) and unknown keys stay as they are.
 
     Args:
-        value: A value of the configuration.
-        model: The type it is meant to have.
+        model: The type that the value is meant to have.
         unknown: Receives the keys that the model does not know.
         twice: Receives the paths of keys that stand there in both spellings; they are left alone.
         path: Where the value stands.
     """
 
-    def inner(item: Any, kind: Any, part: str | int) -> Any:
-        return canonical(item, kind, unknown=unknown, twice=twice, path=(*path, part))
+    def inner(item: Any, kind: Any, *parts: str | int) -> Any:
+        return canonical(item, kind, unknown=unknown, twice=twice, path=(*path, *parts))
 
     origin, arguments = get_origin(model), get_args(model)
     if origin is Annotated:
-        return canonical(value, arguments[0], unknown=unknown, twice=twice, path=path)
+        return inner(value, arguments[0])
     if origin in (Union, UnionType):
-        chosen = next((arm for arm in arguments if _holds(arm, value)), None)
-        return canonical(value, chosen, unknown=unknown, twice=twice, path=path)
+        return inner(value, next((arm for arm in arguments if _holds(arm, value)), None))
     if isinstance(value, list) and origin in (list, tuple):
         return [inner(item, arguments[0], index) for index, item in enumerate(value)]
     if isinstance(value, dict) and origin is dict:
         return {key: inner(item, arguments[1], key) for key, item in value.items()}
-    if not (isinstance(value, dict) and isinstance(model, type) and issubclass(model, BaseModel)):
+    if not (isinstance(value, dict) and _is_model(model)):
         return value
-    fields = {field.alias or name: (name, field) for name, field in model.model_fields.items()}
-    names = {name: alias for alias, (name, _) in fields.items()}
+    aliases = dict(zip(model.model_fields, own_keys(model), strict=True))
+    types = {aliases[name]: field.annotation for name, field in model.model_fields.items()}
     result = {}
     for key, item in value.items():
-        alias = key if key in fields else names.get(key)
-        if alias is None:
-            if unknown is not None:
-                unknown.append(Unknown((*path, key), item, model))
-            result[key] = item
-        elif alias != key and alias in value:
+        alias = key if key in types else aliases.get(key)
+        if alias is None and unknown is not None:
+            unknown.append(Unknown((*path, key), item, model))
+        if alias not in (None, key) and alias in value:
+            alias = None
             if twice is not None:
                 twice.append((*path, key))
-            result[key] = item
-        else:
-            result[alias] = inner(item, fields[alias][1].annotation, alias)
+        result[alias or key] = inner(item, types[alias], alias) if alias else item
     return result
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _holds(kind: Any, value: Any) -> bool:
@@ -153,5 +154,5 @@ def _holds(kind: Any, value: Any) -> bool:
     if origin is Annotated:
         return _holds(get_args(kind)[0], value)
     if isinstance(value, dict):
-        return origin is dict or (isinstance(kind, type) and issubclass(kind, BaseModel))
+        return origin is dict or _is_model(kind)
     return isinstance(value, list) and origin in (list, tuple)

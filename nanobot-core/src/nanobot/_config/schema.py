@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from nanobot._config.hosts import check_host, check_network, is_loopback
-from nanobot.config import ConfigModel, Secret
+from nanobot.config import ConfigModel
+
+_WIDEST = {4: 8, 6: 7}
+"""Shortest prefix of a network that tools may be allowed: 10.0.0.0/8 and fc00::/7."""
 
 
 def _check_workspace(value: str) -> str:
@@ -31,13 +27,24 @@ def _check_timezone(value: str) -> str:
         raise ValueError("is not an IANA time zone such as Europe/Berlin") from None
 
 
+def _check_network(value: str) -> str:
+    """Refuse what is not a network in CIDR form, and networks too wide to be anyone's own."""
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("must be a network such as 192.168.1.0/24") from None
+    if network.prefixlen < _WIDEST[network.version]:
+        raise ValueError("is too wide: it would open the network guard for the whole internet")
+    return value
+
+
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
-Host = Annotated[str, AfterValidator(check_host)]
-Network = Annotated[str, AfterValidator(check_network)]
+Folder = Annotated[str, AfterValidator(_check_workspace)]
+Zone = Annotated[str, AfterValidator(_check_timezone)]
+Network = Annotated[str, AfterValidator(_check_network)]
 
 
 class Section(ConfigModel):
@@ -77,9 +84,7 @@ class Fallback(Section):
 class Defaults(Model):
     """How the agent works when nothing more particular is said."""
 
-    workspace: Annotated[str, AfterValidator(_check_workspace)] = Field(
-        "~/.nanobot/workspace", description="The folder that the agent works in."
-    )
+    workspace: Folder = Field("~/.nanobot/workspace", description="Where the agent works.")
     model_preset: str | None = Field(None, description="Active preset; goes before `model`.")
     model: str | None = Field(None, description="Model id; null takes what is installed.")
     context_block_limit: Positive | None = Field(
@@ -89,16 +94,12 @@ class Defaults(Model):
         (), description="Presets or models to try in turn when the model fails."
     )
     max_tool_iterations: Positive = Field(200, description="Model calls in a turn.")
-    max_tool_result_chars: Positive = Field(
-        16_000, description="Longer tool results are moved to a file."
-    )
+    max_tool_result_chars: Positive = Field(16_000, description="Longer results go to a file.")
     provider_retry_mode: Literal["standard", "persistent"] = Field(
         "standard", description="How long failed model calls are retried."
     )
     tool_hint_max_length: int = Field(40, ge=20, le=500, description="Characters of a tool hint.")
-    timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
-        "UTC", description="IANA time zone of the user."
-    )
+    timezone: Zone = Field("UTC", description="IANA time zone of the user.")
     timezone_mode: Literal["auto", "manual"] = Field(
         "auto", description="`auto` takes the host's zone; `manual` if `timezone` is set."
     )
@@ -129,22 +130,10 @@ class Defaults(Model):
         return data
 
 
-class SubagentProfile(Section):
-    """What a kind of subagent has and may."""
-
-    tools: Names = Field((), description="Tools it may use; none named means all.")
-    skills: Names = Field((), description="Skills that its prompt holds from the start.")
-    model: str | None = Field(None, description="Model or preset; null inherits.")
-    max_iterations: Positive = Field(15, description="Model calls it may make.")
-
-
 class Agents(Section):
-    """The agent and its subagents."""
+    """The agent."""
 
     defaults: Defaults = Field(Defaults(), description="Settings of every agent.")
-    subagent_profiles: dict[str, SubagentProfile] = Field(
-        {}, description="Kinds of subagents, by name."
-    )
 
 
 class Tools(Section):
@@ -159,46 +148,6 @@ class Tools(Section):
     )
 
 
-class Channels(Section):
-    """What all channels share; every other object here is a channel's own section."""
-
-    send_progress: bool = Field(True, description="Send what the agent says while it works.")
-    send_tool_hints: bool = Field(False, description="Send which tools it calls.")
-    show_reasoning: bool = Field(True, description="Send the model's reasoning.")
-    send_max_retries: int = Field(3, ge=0, le=10, description="Attempts to deliver a message.")
-    extract_document_text: bool = Field(True, description="Read and not used.")
-    transcription_provider: str = Field("groq", description="Older `transcription.provider`.")
-    transcription_language: str | None = Field(
-        None, pattern=r"^[a-z]{2,3}$", description="Older `transcription.language`."
-    )
-
-
-class Gateway(Section):
-    """The process that runs the channels."""
-
-    host: Host = Field("127.0.0.1", description="Address of the health endpoint.")
-    port: Port = Field(18790, description="Port of the health endpoint.")
-    restart_mode: Literal["auto", "exec", "spawn", "exit"] = Field(
-        "auto", description="How `/restart` starts it anew."
-    )
-
-
-class Api(Section):
-    """The OpenAI-compatible server."""
-
-    api_key: Secret | None = Field(None, description="Key that clients must send.")
-    host: Host = Field("127.0.0.1", description="Address to listen on.")
-    port: Port = Field(8900, description="Port to listen on.")
-    timeout: float = Field(120.0, gt=0, description="Seconds a request may take.")
-
-    @field_validator("host")
-    @classmethod
-    def _no_open_door(cls, host: str, info: ValidationInfo) -> str:
-        if not info.data.get("api_key") and not is_loopback(host):
-            raise ValueError("is open to other machines: set apiKey, or use 127.0.0.1")
-        return host
-
-
 class Plugins(Section):
     """Which plugins may be used."""
 
@@ -207,18 +156,13 @@ class Plugins(Section):
     )
     allow: Names = Field((), description="Plugin ids to use in mode `allowlist`.")
     disabled: Names = Field((), description="Plugin ids not to use.")
-    prefer: dict[str, str] = Field(
-        {}, description="Distribution to use for a plugin id that several provide."
-    )
+    prefer: dict[str, str] = Field({}, description="Distribution to use for an id of several.")
 
 
-class Root(Section):
+class CoreSettings(Section):
     """The core's part of the configuration file."""
 
-    agents: Agents = Field(Agents(), description="The agent and its subagents.")
+    agents: Agents = Field(Agents(), description="The agent.")
     model_presets: dict[str, Preset] = Field({}, description="Models with settings, by name.")
     tools: Tools = Field(Tools(), description="What all tools are held to.")
-    channels: Channels = Field(Channels(), description="What all channels share.")
-    gateway: Gateway = Field(Gateway(), description="The process that runs the channels.")
-    api: Api = Field(Api(), description="The OpenAI-compatible server.")
     plugins: Plugins = Field(Plugins(), description="Which plugins may be used.")

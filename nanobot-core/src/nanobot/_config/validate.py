@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nanobot._config.findings import Finding, did_you_mean, error
+from nanobot._config.findings import did_you_mean, error
 from nanobot._config.keys import Path, all_keys, kind_of, nearest, own_keys, spelled
+from nanobot.findings import Finding
 from nanobot.log import MASK, redact
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -30,7 +31,6 @@ def validate(
     """Return an instance of the model, or what is wrong.
 
     Args:
-        model: The section's model.
         data: The section; changed in place where a second reading of a value fits better.
         path: Where the section stands in the file.
         otherwise: Second readings, by path in the file, of values from the environment, where
@@ -39,34 +39,23 @@ def validate(
     try:
         return model.model_validate(data)
     except ValidationError as invalid:
-        errors = invalid.errors(include_url=False)
-    if _reread(data, [_place(data, item) for item in errors], path, otherwise):
+        found: dict[Path, list[ErrorDetails]] = {}
+        for item in invalid.errors(include_url=False):
+            found.setdefault(_place(data, item), []).append(item)
+    again = [place for place in found if (*path, *place) in otherwise]
+    for place in again:
+        holder = data
+        for part in place[:-1]:
+            holder = holder[part]
+        holder[place[-1]] = otherwise[(*path, *place)]
+    if again:
         return validate(model, data, path=path, otherwise={})
-    found: dict[Path, list[ErrorDetails]] = {}
-    for item in errors:
-        found.setdefault(_place(data, item), []).append(item)
     return tuple(
         _finding(model, data, errors, path, place)
         for place, errors in found.items()
-        if not any(_deeper(other, place) for other in found)
+        # Where an arm of a union came further, its error is the one to tell.
+        if not any(other[: len(place)] == place != other for other in found)
     )
-
-
-def _deeper(other: Path, place: Path) -> bool:
-    """Say if another arm of a union came further, so that its error is the one to tell."""
-    return len(other) > len(place) and other[: len(place)] == place
-
-
-def _reread(data: Any, places: list[Path], path: Path, otherwise: Mapping[Path, Any]) -> bool:
-    changed = False
-    for place in places:
-        if (*path, *place) in otherwise:
-            holder = data
-            for part in place[:-1]:
-                holder = holder[part]
-            holder[place[-1]] = otherwise[(*path, *place)]
-            changed = True
-    return changed
 
 
 def _place(data: Any, error: ErrorDetails) -> Path:
@@ -104,8 +93,9 @@ def _finding(
 def _worded(error: ErrorDetails, data: Any) -> str:
     if error["type"] in _WORDS:
         return _WORDS[error["type"]]
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    message = message.removeprefix("Input ").removeprefix("String ")
+    message = error["msg"]
+    for prefix in ("Value error, ", "Assertion failed, ", "Input ", "String "):
+        message = message.removeprefix(prefix)
     if error["type"] not in ("literal_error", "enum"):
         for text in sorted(_texts(data), key=len, reverse=True):
             message = message.replace(text, MASK)
@@ -114,9 +104,8 @@ def _worded(error: ErrorDetails, data: Any) -> str:
 
 def _texts(data: Any) -> Iterator[str]:
     """Yield the texts that a plugin's own validator might quote."""
-    if isinstance(data, str):
-        if len(data) >= 4:
-            yield data
+    if isinstance(data, str) and len(data) >= 4:
+        yield data
     elif isinstance(data, dict | list):
         for item in data.values() if isinstance(data, dict) else data:
             yield from _texts(item)

@@ -1,18 +1,40 @@
-"""Say which sections no installed plugin reads, and which do not fit their plugin."""
+"""Say which sections no installed plugin reads, and which do not fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from nanobot._config.config import Config, section_path
-from nanobot._config.environment import resolve, unset_findings
-from nanobot._config.findings import Finding, did_you_mean, error, warning
-from nanobot._config.keys import fold, kind_of, lookup, nearest, own_keys, show
-from nanobot._config.known import ELSEWHERE, KINDS, NAMES
-from nanobot._config.schema import Root
-from nanobot._names import camel, distribution, snake
+from nanobot.admin import (
+    Config,
+    CoreSettings,
+    camel,
+    did_you_mean,
+    distribution,
+    error,
+    fold,
+    kind_of,
+    lookup,
+    nearest,
+    own_keys,
+    resolve,
+    section_path,
+    show,
+    snake,
+    unset_findings,
+    validate,
+    warning,
+)
+from nanobot.config import ConfigModel
+from nanobot.findings import Finding
 from nanobot.specs import Spec
+
+from nanobot_cli_admin.known import ELSEWHERE, KINDS, NAMES
+from nanobot_cli_admin.lint import lint
+from nanobot_cli_admin.shapes import SHAPES, SubagentProfile
+
+Place = tuple[str, ...]
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
@@ -30,45 +52,72 @@ def check(
         specs: What the loaded plugins offer, by kind.
         installed: Names of all installed plugins by kind, loaded or not.
     """
-    specs = {kind: tuple(offered) for kind, offered in specs.items()}
-    names = {kind: set(found) for kind, found in (installed or {}).items()}
-    claimed = set()
+    offered = {kind: tuple(found) for kind, found in specs.items()}
     findings: list[Finding] = []
+    for kind, found in offered.items():
+        for spec in found:
+            set_ = lookup(config.effective, section_path(spec, kind)) is not None
+            result = config.validated(spec, kind) if set_ else ()
+            if isinstance(result, tuple) and not config.is_off(spec, kind):
+                findings += result
+    findings += unclaimed(config.effective, offered, installed=installed, environ=config.environ)
+    return tuple(dict.fromkeys((*findings, *lint(config.effective))))
+
+
+def unclaimed(
+    document: Mapping[str, Any],
+    specs: Mapping[str, Collection[Spec]],
+    *,
+    installed: Mapping[str, Iterable[str]] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[Finding]:
+    """Yield what there is to say of sections that none of the specs is for.
+
+    Args:
+        document: The configuration, ``${VAR}`` as it is written.
+        environ: Where ``${VAR}`` is looked up.
+    """
+    names = {kind: set(found) for kind, found in (installed or {}).items()}
     for kind, offered in specs.items():
         names.setdefault(kind, set()).update(spec.name for spec in offered)
-        for spec in offered:
-            claimed.add(section_path(spec, kind))
-            found = lookup(config.effective, section_path(spec, kind))
-            result = config.validated(spec, kind) if found is not None else ()
-            if isinstance(result, tuple) and not _is_off(found):
-                findings += result
+    claimed = {section_path(spec, kind) for kind, offered in specs.items() for spec in offered}
     adopts = any(getattr(spec, "adopts", False) for spec in specs.get("providers", ()))
-    for path, value in _sections(config, (*KINDS, *names)):
+    adopts = adopts or "custom" in names.get("providers", ())
+    kinds = tuple(dict.fromkeys((*KINDS, *names)))
+    providers = document.get("providers")
+    if not isinstance(providers, dict | None):
+        yield error(("providers",), f"should be an object, found {kind_of(providers)}")
+    for path, value in _sections(document, kinds):
         kind, name = path
         if _is_read(path, claimed) or snake(name) in names.get(kind, ()) or _is_off(value):
             continue
-        unclaimed = _unclaimed(kind, name, value, names.get(kind, set()), adopts)
-        findings += [unclaimed] if unclaimed else []
-        findings += unset_findings(resolve(value, config.environ, path=path)[2])
-    for dotted, owner in ELSEWHERE.items():
+        finding = _unclaimed(kind, name, value, names.get(kind, set()), adopts)
+        if finding is not None:
+            yield finding
+        yield from unset_findings(resolve(value, environ, path=path)[2])
+    for dotted, (kind, name) in ELSEWHERE.items():
         place = tuple(dotted.split("."))
-        value = lookup(config.effective, place)
-        if value is not None and not _is_read(place, claimed) and not _is_off(value):
-            findings.append(_missing(place, value, owner))
-    return (*findings, *_strays(config, (*KINDS, *names), claimed))
+        value = lookup(document, place)
+        known = _is_read(place, claimed) or name in names.get(kind, ())
+        if value is not None and not known and not _is_off(value):
+            yield _missing(place, value, distribution(kind, name))
+    yield from _shared(document, claimed, environ)
+    yield from _strays(document, kinds, claimed)
 
 
-def _sections(config: Config, kinds: Iterable[str]) -> Iterator[tuple[tuple[str, str], Any]]:
-    """Yield what stands under kinds, without what the core reads or is known elsewhere."""
-    for kind in dict.fromkeys(kinds):
-        found = config.effective.get(kind)
+def _sections(
+    document: Mapping[str, Any], kinds: Iterable[str]
+) -> Iterator[tuple[tuple[str, str], Any]]:
+    """Yield what stands under kinds, without what is shared there or known elsewhere."""
+    for kind in kinds:
+        found = document.get(kind)
         for name, value in found.items() if isinstance(found, dict) else ():
-            shared = kind in Root.model_fields and not isinstance(value, dict)
+            shared = kind in ("channels", "tools") and not isinstance(value, dict)
             if not shared and f"{kind}.{camel(name)}" not in ELSEWHERE:
                 yield (kind, camel(name)), value
 
 
-def _is_read(path: tuple[str, ...], claimed: Iterable[tuple[str, ...]]) -> bool:
+def _is_read(path: Place, claimed: Iterable[Place]) -> bool:
     """Say if a plugin reads the section, or a part of it, or one that it is part of."""
     return any(path[: len(own)] == own[: len(path)] for own in claimed)
 
@@ -101,7 +150,7 @@ def _unclaimed(
     return _missing(path, value, distribution(kind, name))
 
 
-def _missing(path: tuple[str, ...], value: Any, owner: str) -> Finding:
+def _missing(path: Place, value: Any, owner: str) -> Finding:
     return warning(path, f"no installed plugin reads it{_keys(value)}", f"pip install {owner}")
 
 
@@ -110,14 +159,43 @@ def _keys(value: Any) -> str:
     return f" (keys: {', '.join(names)})" if names else ""
 
 
-def _strays(
-    config: Config, kinds: Iterable[str], claimed: Iterable[tuple[str, ...]]
+def _shared(
+    document: Mapping[str, Any], claimed: Collection[Place], environ: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Yield sections at the top of the file that nobody knows."""
-    valid = {fold(name): name for name in (*own_keys(Root), *kinds)}
-    for name, value in config.effective.items():
+    """Hold sections that have no one plugin of their own against what is known of them."""
+    for name, model in SHAPES.items():
+        section = lookup(document, (name,))
+        if isinstance(section, dict):
+            section = {key: item for key, item in section.items() if not isinstance(item, dict)}
+        if section is not None and (name,) not in claimed:
+            yield from _misfits(model, section, (name,), environ)
+    place = ("agents", "subagentProfiles")
+    profiles = lookup(document, place)
+    if not isinstance(profiles, dict | None):
+        yield error(place, f"should be an object, found {kind_of(profiles)}")
+    elif profiles and not _is_read(place, claimed):
+        for name, profile in profiles.items():
+            yield from _misfits(SubagentProfile, profile, (*place, name), environ)
+
+
+def _misfits(
+    model: type[ConfigModel], value: Any, path: Place, environ: Mapping[str, str]
+) -> Iterable[Finding]:
+    resolved, readings, unset = resolve(value, environ, path=path)
+    if unset:
+        return unset_findings(unset)
+    result = validate(model, resolved, path=path, otherwise=readings)
+    return result if isinstance(result, tuple) else ()
+
+
+def _strays(
+    document: Mapping[str, Any], kinds: Iterable[str], claimed: Iterable[Place]
+) -> Iterator[Finding]:
+    """Yield sections at the top of the file that neither the core nor anyone knows."""
+    valid = {fold(name): name for name in (*own_keys(CoreSettings), *SHAPES, *kinds)}
+    for name, value in document.items():
         path = (camel(name),)
         known = fold(name) in valid or camel(name) in ELSEWHERE or _is_read(path, claimed)
-        if isinstance(value, dict) and not known:
+        if isinstance(value, dict) and not known and not nearest(name, own_keys(CoreSettings)):
             near = nearest(name, valid.values())
             yield warning(path, f"unknown section{_keys(value)}", did_you_mean(near))

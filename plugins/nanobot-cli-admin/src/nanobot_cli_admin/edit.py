@@ -8,21 +8,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from nanobot import strict_json
+from nanobot.admin import (
+    Config,
+    CoreSettings,
+    Document,
+    all_keys,
+    build,
+    canonical,
+    is_secret_name,
+    listed,
+    lookup,
+    save_document,
+    section_path,
+    spelled,
+)
+from nanobot.config import Secret
+from nanobot.errors import ConfigError
+from nanobot.findings import Finding
+from nanobot.log import MASK, redact
+from nanobot.specs import Spec
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from nanobot import strict_json
-from nanobot._config.claims import check
-from nanobot._config.config import Config, build, section_path
-from nanobot._config.document import Document, save
-from nanobot._config.environment import is_secret_name
-from nanobot._config.findings import Finding, listed
-from nanobot._config.keys import all_keys, canonical, lookup, spelled
-from nanobot._config.schema import Root
-from nanobot.config import Secret
-from nanobot.errors import ConfigError
-from nanobot.log import MASK, redact
-from nanobot.specs import Spec
+from nanobot_cli_admin.claims import check
 
 Specs = Mapping[str, Iterable[Spec]]
 
@@ -36,7 +45,7 @@ def get(config: Config, path: str, *, specs: Specs) -> Any:
     parts = _parts(path)
     for data in (config.effective, defaults(specs)):
         holder = lookup(data, parts[:-1])
-        key = spelled(holder, parts[-1]) if isinstance(holder, dict) else None
+        key = spelled(holder, parts[-1])
         if key is not None:
             return _masked(holder[key], key, _secret_keys(specs))
     raise ConfigError(f"{path}: there is no such setting", remedy="See nanobot config schema.")
@@ -84,7 +93,7 @@ def unset(config: Config, path: str, *, specs: Specs) -> tuple[Document, list[Fi
     *parents, last = _parts(path)
     data = copy.deepcopy(config.document.data)
     holder = lookup(data, parents)
-    key = spelled(holder, last) if isinstance(holder, dict) else None
+    key = spelled(holder, last)
     if key is None:
         raise ConfigError(f"{path}: is not set")
     del holder[key]
@@ -108,12 +117,12 @@ def write(document: Document, data: dict[str, Any], *, specs: Specs) -> Document
     Raises:
         ConfigError: The file was changed meanwhile, or can not be written.
     """
-    data = copy.deepcopy(canonical(data, Root))
+    data = copy.deepcopy(canonical(data, CoreSettings))
     for kind, offered in specs.items():
         for spec in offered:
             *parents, last = section_path(spec, kind)
             holder = lookup(data, parents)
-            key = spelled(holder, last) if isinstance(holder, dict) else None
+            key = spelled(holder, last)
             if key is not None:
                 entries = [
                     (last, canonical(item, spec.config)) if name == key else (name, item)
@@ -121,7 +130,7 @@ def write(document: Document, data: dict[str, Any], *, specs: Specs) -> Document
                 ]
                 holder.clear()
                 holder.update(entries)
-    return save(document, data)
+    return save_document(document, data)
 
 
 def add_missing(data: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +147,7 @@ def add_missing(data: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
 
 def defaults(specs: Specs) -> dict[str, Any]:
     """Return the configuration that says what is true without one."""
-    data = _defaults(Root)
+    data = _defaults(CoreSettings)
     for kind, offered in specs.items():
         for spec in offered:
             *parents, last = section_path(spec, kind)
@@ -167,7 +176,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _secret_keys(specs: Specs) -> set[str]:
-    models = [Root, *(spec.config for offered in specs.values() for spec in offered)]
+    models = [CoreSettings, *(spec.config for offered in specs.values() for spec in offered)]
     return {key for model in models for key, kind in all_keys(model) if kind is Secret}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nanobot._config.config import section_path
-from nanobot._config.schema import Root
+from nanobot.admin import CoreSettings, section_path
 from nanobot.config import ConfigModel
 from nanobot.specs import Spec
+
+from nanobot_cli_admin.shapes import SHAPES
 
 
 def json_schema(specs: Mapping[str, Iterable[Spec]]) -> dict[str, Any]:
@@ -18,7 +19,11 @@ def json_schema(specs: Mapping[str, Iterable[Spec]]) -> dict[str, Any]:
         specs: What plugins offer, by kind.
     """
     definitions: dict[str, Any] = {}
-    schema = _schema_of(Root, "core", definitions)
+    schema = _schema_of(CoreSettings, "core", definitions)
+    for name, model in SHAPES.items():
+        shared = _schema_of(model, name, definitions)
+        shared.pop("additionalProperties")  # sections of plugins stand inside
+        schema["properties"][name] = shared
     for kind, offered in specs.items():
         for spec in offered:
             path = section_path(spec, kind)

@@ -1,4 +1,4 @@
-"""Sections that users of nanobot have, and the distributions that read them."""
+"""Sections that users of nanobot have, and the plugins that read them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ KINDS = ("providers", "channels", "tools")
 """Kinds whose sections are known before any plugin is."""
 
 ELSEWHERE = {
-    "agents.defaults.dream": "nanobot-service-dream",
-    "gateway.heartbeat": "nanobot-service-heartbeat",
-    "tools.maxSessionMessagesPerMinute": "nanobot-tool-sessions",
-    "tools.mcpServers": "nanobot-tool-mcp",
-    "tools.webuiAllowLocalServiceAccess": "nanobot-service-webui",
-    "tools.webuiAllowRemotePackageInstall": "nanobot-service-webui",
-    "transcription": "nanobot-service-transcription",
+    "agents.defaults.dream": ("services", "dream"),
+    "gateway.heartbeat": ("services", "heartbeat"),
+    "tools.maxSessionMessagesPerMinute": ("tools", "sessions"),
+    "tools.mcpServers": ("tools", "mcp"),
+    "tools.webuiAllowLocalServiceAccess": ("services", "webui"),
+    "tools.webuiAllowRemotePackageInstall": ("services", "webui"),
+    "transcription": ("services", "transcription"),
 }
-"""Settings of plugins that do not stand at ``<kind>.<name>``."""
+"""Settings of plugins that do not stand at ``<kind>.<name>``, and whose they are."""
 
 _PROVIDERS = """
 aihubmix ant_ling anthropic atomic_chat azure_openai bedrock byteplus byteplus_coding_plan custom

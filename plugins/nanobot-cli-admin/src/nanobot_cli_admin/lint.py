@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from nanobot._config.findings import Finding, warning
-from nanobot._config.hosts import is_private
-from nanobot._config.keys import Path, lookup
+from nanobot.admin import lookup, warning
+from nanobot.findings import Finding
+
+from nanobot_cli_admin.hosts import is_private
 
 _SECRET = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 _LOADER = re.compile(
@@ -18,13 +19,8 @@ _LOADER = re.compile(
 )
 
 
-def lint(data: dict[str, Any], *, whitelist: tuple[str, ...] = ()) -> Iterator[Finding]:
-    """Yield advice on the sections of tools.
-
-    Args:
-        data: The document.
-        whitelist: Private networks that tools may reach.
-    """
+def lint(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield advice on the sections of tools in a document."""
     keys = lookup(data, ("tools", "exec", "allowedEnvKeys"))
     for index, name in enumerate(keys if isinstance(keys, list) else ()):
         if isinstance(name, str) and _SECRET.search(name):
@@ -33,6 +29,8 @@ def lint(data: dict[str, Any], *, whitelist: tuple[str, ...] = ()) -> Iterator[F
                 "hands a variable that looks like a secret to every command the agent runs",
                 "remove it unless commands need it",
             )
+    networks = lookup(data, ("tools", "ssrfWhitelist"))
+    whitelist = networks if isinstance(networks, list) else []
     servers = lookup(data, ("tools", "mcpServers"))
     for name, server in servers.items() if isinstance(servers, dict) else ():
         if isinstance(server, dict):
@@ -40,7 +38,7 @@ def lint(data: dict[str, Any], *, whitelist: tuple[str, ...] = ()) -> Iterator[F
 
 
 def _lint_server(
-    path: Path, server: dict[str, Any], whitelist: tuple[str, ...]
+    path: tuple[str, ...], server: dict[str, Any], whitelist: list[object]
 ) -> Iterator[Finding]:
     command, url, env = server.get("command"), server.get("url"), server.get("env")
     if command and url:

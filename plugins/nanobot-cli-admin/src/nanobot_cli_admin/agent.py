@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from nanobot._cli.options import config_file, config_option, workspace_option
+from nanobot_cli_admin.options import config_file, config_option, workspace_option
 
 
 @click.command()
@@ -57,8 +57,9 @@ def command(
                 logs=logs,
             )
             return
-    from nanobot._cli import oneshot, repl
     from nanobot.sdk import Nanobot
+
+    from nanobot_cli_admin import oneshot, repl
 
     bot = Nanobot.from_config(path if path.exists() else None, workspace=workspace)
     if text is None:
@@ -103,7 +104,7 @@ def _piped(*, wait: bool) -> str:
 
 def _chat_command(ctx: click.Context) -> click.Command | None:
     """Return the comfortable terminal's command when a distribution provides one."""
-    from nanobot._plugins.catalog import scan
+    from nanobot.admin import scan
 
     entry = scan().commands.get("chat")
     if entry is None:

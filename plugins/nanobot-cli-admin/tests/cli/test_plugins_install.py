@@ -9,8 +9,8 @@ import sys
 from typing import Any
 
 import pytest
-from nanobot._cli import install
 from nanobot.errors import ConfigError, NanobotError
+from nanobot_cli_admin import install
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nanobot._cli import check as check_module
-from nanobot._cli import loading
+from nanobot_cli_admin import check as check_module
+from nanobot_cli_admin import loading
 
 NO_CONFIG = """
 from nanobot import hookimpl

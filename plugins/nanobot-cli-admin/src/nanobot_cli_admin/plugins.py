@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+from nanobot.admin import State, Status
 
-from nanobot._cli.installed import PARKED, Inventory, find, inventory, remedy
-from nanobot._cli.options import config_file, config_option
-from nanobot._cli.text import aligned, one_line, paint, say, wrapped
-from nanobot._plugins.status import State, Status
+from nanobot_cli_admin.installed import PARKED, Inventory, find, inventory, remedy
+from nanobot_cli_admin.options import config_file, config_option
+from nanobot_cli_admin.text import aligned, one_line, paint, say, wrapped
 
 _KINDS = ("tool", "provider", "command", "prompt", "middleware")
 
@@ -97,8 +97,8 @@ def show_(name: str, config_path: Path | None) -> None:
     """Show what a plugin offers and every setting it has."""
     found = _inventory(config_file(config_path))
     chosen = find(name, found.statuses)
-    from nanobot._cli.loading import describable, load_plugins, needs_owner
-    from nanobot._cli.show import show
+    from nanobot_cli_admin.loading import describable, load_plugins, needs_owner
+    from nanobot_cli_admin.show import show
 
     ids = {status.entry.id for status in chosen}
     owners = {"tools"} if any(needs_owner(status.entry.kind) for status in chosen) else set()
@@ -132,7 +132,7 @@ def disable(name: str, config_path: Path | None) -> None:
 def _switch(name: str, config_path: Path | None, *, on: bool) -> None:
     path = config_file(config_path)
     chosen = find(name, inventory(path, os.environ).statuses)
-    from nanobot._cli import switch
+    from nanobot_cli_admin import switch
 
     switch.refuse_commands(chosen)
     (switch.enable if on else switch.disable)(chosen, path)
@@ -160,7 +160,7 @@ def check(names: tuple[str, ...], config_path: Path | None) -> None:
     chosen: Iterable[Status] = [s for s in statuses if s.state is not State.DISABLED]
     if names:
         chosen = {s.entry: s for name in names for s in find(name, statuses)}.values()
-    from nanobot._cli.check import check as run
+    from nanobot_cli_admin.check import check as run
 
     bad = total = 0
     for status in run(chosen, path):
@@ -186,7 +186,7 @@ def check(names: tuple[str, ...], config_path: Path | None) -> None:
 )
 def new(kind: str, name: str, folder: Path) -> None:
     """Write a plugin to start from, complete with its contract test."""
-    from nanobot._cli.new_plugin import create
+    from nanobot_cli_admin.new_plugin import create
 
     made = create(kind, name, folder)
     say(f"Created {made}")
@@ -198,8 +198,8 @@ def new(kind: str, name: str, folder: Path) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def install(name: str, yes: bool) -> None:
     """Install a plugin with pip or uv, after showing the command."""
-    from nanobot._cli.install import command as pip
-    from nanobot._cli.install import requirement
+    from nanobot_cli_admin.install import command as pip
+    from nanobot_cli_admin.install import requirement
 
     wanted = requirement(name)
     _run(pip("install", wanted), yes)
@@ -215,7 +215,7 @@ def install(name: str, yes: bool) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def uninstall(name: str, yes: bool) -> None:
     """Uninstall a plugin with pip or uv, after showing the command."""
-    from nanobot._cli.install import command as pip
+    from nanobot_cli_admin.install import command as pip
 
     found = find(name, inventory(config_file(None), os.environ).statuses)
     for distribution in sorted({status.entry.distribution for status in found}):
@@ -223,7 +223,7 @@ def uninstall(name: str, yes: bool) -> None:
 
 
 def _run(arguments: list[str], yes: bool) -> None:
-    from nanobot._cli.install import run, shown
+    from nanobot_cli_admin.install import run, shown
 
     say(shown(arguments))
     if not yes and not click.confirm("Run this?", default=True):

@@ -1,6 +1,6 @@
 """Tests one plugin in a process of its own, run by `nanobot plugins check`.
 
-Usage: ``python -m nanobot._cli.probe ID DISTRIBUTION CONFIG``. Writes ``[state, reason]`` as JSON.
+Usage: ``python -m nanobot_cli_admin.probe ID DISTRIBUTION CONFIG``. Writes ``[state, reason]`` as JSON.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from nanobot._cli.loading import load_plugins, needs_owner
-from nanobot._config import Config, listed, load
-from nanobot._plugins.catalog import Entry, scan
-from nanobot._plugins.host import Plugin, _in_words
-from nanobot._plugins.status import Policy, State, Status, judge
+from nanobot.admin import Config, Entry, Plugin, Policy, State, Status, judge, listed, load, scan
 from nanobot.errors import ConfigError
+from nanobot.errors import describe as _in_words
 from nanobot.log import redact
+
+from nanobot_cli_admin.loading import load_plugins, needs_owner
 
 
 def main() -> None:

@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from nanobot._cli.installed import verdicts_file
-from nanobot._plugins.status import State, Status, Verdicts
+from nanobot.admin import State, Status, Verdicts
+
+from nanobot_cli_admin.installed import verdicts_file
 
 DEADLINE_S = 20.0
 _METADATA = (State.INCOMPATIBLE, State.CONFLICT)
@@ -43,7 +44,7 @@ def _verdict(status: Status, config: Path) -> Status:
     entry = status.entry
     arguments = [entry.id, entry.distribution, str(config)]
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "nanobot._cli.probe", *arguments],
+        [sys.executable, "-P", "-m", "nanobot_cli_admin.probe", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -7,17 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nanobot._cli.loading import Loaded
-from nanobot._config import Config, Finding, build, check
-from nanobot._config.config import _twice
-from nanobot._config.core import validate_core
-from nanobot._config.document import Document, read
-from nanobot._config.environment import overlay
-from nanobot._config.keys import Path as KeyPath
-from nanobot._config.keys import canonical, own_keys
-from nanobot._config.migrate import migrate
-from nanobot._config.schema import Root
+from nanobot.admin import Config, ConfigRefused, CoreSettings, build, own_keys
+from nanobot.admin import read_document as read
 from nanobot.errors import ConfigError
+from nanobot.findings import Finding
+
+from nanobot_cli_admin.claims import check
+from nanobot_cli_admin.loading import Loaded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +48,13 @@ def diagnose(path: Path, environ: Mapping[str, str]) -> Diagnosis:
         return Diagnosis(config=None, sections=None, document={}, findings=(finding,))
     try:
         config = build(document, environ=environ)
-    except ConfigError:
-        sections = _sections(document, environ)
-        findings = (*document.findings, *_reasons(document, environ))
-        return Diagnosis(config=None, sections=sections, document=document.data, findings=findings)
+    except ConfigRefused as error:
+        return Diagnosis(
+            config=None,
+            sections=_sections(document, environ),
+            document=document.data,
+            findings=error.findings,
+        )
     return Diagnosis(
         config=config, sections=config, document=config.effective, findings=config.findings
     )
@@ -65,18 +64,9 @@ def _from(error: ConfigError) -> Finding:
     return Finding(path="", severity="error", message=error.message, remedy=error.remedy)
 
 
-def _reasons(document: Document, environ: Mapping[str, str]) -> list[Finding]:
-    """Return why the core can not use a document; the error that says so names ten at most."""
-    data, moved = migrate(document.data)
-    twice: list[KeyPath] = []
-    effective, texts, astray = overlay(canonical(data, Root, twice=twice), environ)
-    _, fatal, findings = validate_core(effective, environ, texts)
-    return [*fatal, *map(_twice, twice), *moved, *astray, *findings]
-
-
 def _sections(document: Document, environ: Mapping[str, str]) -> Config | None:
     """Return a configuration without the core's own settings, so that the rest can be checked."""
-    own = {*own_keys(Root), *Root.model_fields} - {"tools", "channels"}
+    own = {*own_keys(CoreSettings), *CoreSettings.model_fields} - {"tools", "channels"}
     data = {key: value for key, value in document.data.items() if key not in own}
     for kind in ("tools", "channels"):
         found = data.get(kind)

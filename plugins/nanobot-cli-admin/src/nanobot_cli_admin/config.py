@@ -10,18 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-
-from nanobot._cli.diagnosis import diagnose
-from nanobot._cli.loading import describable, load_plugins
-from nanobot._cli.options import config_file, config_option
-from nanobot._cli.text import say, verdict
-from nanobot._config import Config, Finding, build, edit, load
-from nanobot._config import check as claims
-from nanobot._config.document import read
-from nanobot._config.jsonschema import json_schema
-from nanobot._plugins.catalog import scan
-from nanobot._plugins.status import judge, policy
+from nanobot.admin import Config, build, judge, load, policy, scan
+from nanobot.admin import read_document as read
 from nanobot.errors import ConfigError
+from nanobot.findings import Finding
+
+from nanobot_cli_admin import edit
+from nanobot_cli_admin.claims import check as claims
+from nanobot_cli_admin.diagnosis import diagnose
+from nanobot_cli_admin.jsonschema import json_schema
+from nanobot_cli_admin.loading import describable, load_plugins
+from nanobot_cli_admin.options import config_file, config_option
+from nanobot_cli_admin.text import say, verdict
 
 
 @click.group(no_args_is_help=True)

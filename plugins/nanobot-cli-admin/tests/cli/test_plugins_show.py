@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from nanobot._cli.show import settings
 from nanobot.config import ConfigModel, PluginConfig, Secret
+from nanobot_cli_admin.show import settings
 from pydantic import Field
 
 

@@ -196,7 +196,7 @@ def test_a_shell_without_a_sandbox(nanobot: Any, acme: Any, config: Any) -> None
 def test_it_never_waits_for_a_plugin(
     nanobot: Any, acme: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nanobot._cli import check
+    from nanobot_cli_admin import check
 
     monkeypatch.setattr(check, "DEADLINE_S", 1.5)
     acme.add("tools.slow", "import threading\nthreading.Event().wait()\n")

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from nanobot import _names
-from nanobot._cli.loading import load_plugins
-from nanobot._config import Config, load, section_path
-from nanobot._config.edit import put
-from nanobot._plugins.status import State, Status
+from nanobot import admin
+from nanobot.admin import Config, State, Status, load, section_path
 from nanobot.errors import ConfigError
+
+from nanobot_cli_admin.edit import put
+from nanobot_cli_admin.loading import load_plugins
 
 
 def disable(statuses: Iterable[Status], path: Path) -> None:
@@ -61,7 +61,7 @@ def _listed(config: Config, name: str) -> list[str]:
 
 def _is(status: Status, written: str) -> bool:
     kind, _, name = written.strip().partition(".")
-    return f"{kind}.{_names.snake(name)}" == status.entry.id
+    return f"{kind}.{admin.snake(name)}" == status.entry.id
 
 
 def _among(status: Status, written: Iterable[str]) -> bool:
@@ -75,4 +75,4 @@ def _section(status: Status) -> str:
     for plugin in loaded.plugins.get(entry.kind, ()):
         if plugin.entry == entry:
             return ".".join(section_path(plugin.spec, plugin.kind))
-    return f"{entry.kind}.{_names.camel(entry.name)}"
+    return f"{entry.kind}.{admin.camel(entry.name)}"

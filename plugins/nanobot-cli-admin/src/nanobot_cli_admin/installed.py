@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nanobot import _names, strict_json
-from nanobot._plugins.catalog import Catalog, incompatibility, scan
-from nanobot._plugins.status import State, Status, Verdicts, judge, policy
+from nanobot import admin, strict_json
+from nanobot.admin import Catalog, State, Status, Verdicts, incompatibility, judge, policy, scan
 from nanobot.errors import ConfigError, PluginMissing
 
 PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
@@ -62,8 +61,8 @@ def _document(path: Path, environ: Mapping[str, str]) -> tuple[Mapping[str, Any]
     """Return what a configuration file holds, and why it can not be read."""
     if any(name.startswith("NANOBOT_") and "__" in name for name in environ):
         # The environment changes settings, and only the loader knows how; it costs 0.1 s.
-        from nanobot._config import build
-        from nanobot._config.document import read
+        from nanobot.admin import build
+        from nanobot.admin import read_document as read
 
         try:
             return build(read(path), environ=environ).effective, ""
@@ -105,10 +104,10 @@ def find(name: str, statuses: Iterable[Status]) -> tuple[Status, ...]:
         ConfigError: Plugins of several kinds have that name.
     """
     statuses = tuple(statuses)
-    wanted = _names.snake(name)
+    wanted = admin.snake(name)
     for key in (
         lambda status: status.entry.id,
-        lambda status: _names.snake(status.entry.distribution),
+        lambda status: admin.snake(status.entry.distribution),
         lambda status: status.entry.name,
     ):
         found = tuple(status for status in statuses if key(status) == wanted)
@@ -129,9 +128,9 @@ def _missing(name: str, statuses: tuple[Status, ...]) -> PluginMissing:
     for status in statuses:
         entry = status.entry
         known |= {entry.name: entry.id, entry.distribution: entry.id, entry.id: entry.id}
-    near = difflib.get_close_matches(_names.snake(name), known, n=1)
+    near = difflib.get_close_matches(admin.snake(name), known, n=1)
     kind, _, rest = name.partition(".")
-    hint = _names.install_hint(kind, rest) if rest and rest.isidentifier() else ""
+    hint = admin.install_hint(kind, rest) if rest and rest.isidentifier() else ""
     return PluginMissing(
         f"there is no plugin {name!r}" + (f"; did you mean {known[near[0]]}?" if near else ""),
         plugin=name,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-
 from nanobot.errors import ConfigError
 from nanobot.paths import default_config_path
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from nanobot._boot.sections import Sections
-from nanobot._cli.loading import load_plugins
 from nanobot._config import load
 from nanobot._plugins.catalog import scan
 from nanobot._plugins.registry import Registry
 from nanobot._plugins.status import Verdicts, judge, policy
 from nanobot.context import SystemClock
 from nanobot.errors import PluginError
+from nanobot_cli_admin.loading import load_plugins
 
 PLUGINS = ("list", "show", "enable", "disable", "check", "new", "install", "uninstall")
 CONFIG = ("path", "get", "set", "unset", "schema", "check")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from string import Template
 
-from nanobot import __version__, _names
+from nanobot import __version__, admin
 from nanobot.errors import ConfigError
 
 _TEMPLATES = Path(__file__).parent / "templates" / "plugin"
@@ -30,7 +30,7 @@ def create(kind: str, name: str, folder: Path) -> Path:
     Raises:
         ConfigError: The name can not be used, or the folder exists; nothing was written.
     """
-    snake = _names.snake(name.removeprefix(f"nanobot-{kind}-"))
+    snake = admin.snake(name.removeprefix(f"nanobot-{kind}-"))
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", snake):
         raise ConfigError(
             f"{name!r} can not name a plugin",
@@ -59,7 +59,7 @@ def create(kind: str, name: str, folder: Path) -> Path:
 
 def _values(kind: str, snake: str) -> dict[str, str]:
     kinds = kind if kind == "middleware" else f"{kind}s"
-    distribution = _names.distribution(kinds, snake)
+    distribution = admin.distribution(kinds, snake)
     words = [word.capitalize() for word in snake.split("_")]
     values = {
         "kind": kind,
@@ -67,8 +67,8 @@ def _values(kind: str, snake: str) -> dict[str, str]:
         "slug": snake.replace("_", "-"),
         "command": snake.replace("_", "-"),
         "id": f"{kinds}.{snake}",
-        "group": _names.group(kinds),
-        "section": f"{kinds}.{_names.camel(snake)}",
+        "group": admin.group(kinds),
+        "section": f"{kinds}.{admin.camel(snake)}",
         "distribution": distribution,
         "package": distribution.replace("-", "_"),
         "class_name": "".join(words),

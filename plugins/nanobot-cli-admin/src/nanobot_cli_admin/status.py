@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from nanobot import __version__
-from nanobot._cli.installed import PARKED, inventory
-from nanobot._cli.loading import load_plugins
-from nanobot._cli.options import config_file, config_option, workspace_option
-from nanobot._cli.survey import Survey, label, survey
-from nanobot._cli.text import listing, mark, say
-from nanobot._config import load
-from nanobot._plugins.catalog import scan
-from nanobot._plugins.status import Status, judge, policy
+from nanobot.admin import Status, judge, load, policy, scan
 from nanobot.errors import ConfigError
+
+from nanobot_cli_admin.installed import PARKED, inventory
+from nanobot_cli_admin.loading import load_plugins
+from nanobot_cli_admin.options import config_file, config_option, workspace_option
+from nanobot_cli_admin.survey import Survey, label, survey
+from nanobot_cli_admin.text import listing, mark, say
 
 Facts = dict[str, Any]
 

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from nanobot import hookspecs
-from nanobot._builtin import plugin as builtin
-from nanobot._plugins.catalog import scan
-from nanobot._plugins.host import Host, Plugin
-from nanobot._plugins.status import Policy, State, Status, judge, policy
+from nanobot.admin import Host, Plugin, Policy, State, Status, judge, policy, scan
 from nanobot.specs import Spec
 
 DEADLINE_S = 10.0
@@ -50,7 +47,6 @@ def load_plugins(statuses: Iterable[Status]) -> Loaded:
     """Import and register the usable plugins among those given, each within `DEADLINE_S`."""
     statuses = [status for status in statuses if status.entry.kind != "cli"]
     host = Host(statuses)
-    host.add_core(builtin)
     kinds = dict.fromkeys(["commands", "prompts", *(status.entry.kind for status in statuses)])
     own = [kind for kind in kinds if not needs_owner(kind)]
     for kind in own:

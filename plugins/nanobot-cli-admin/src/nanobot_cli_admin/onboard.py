@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from nanobot._cli.options import config_file, config_option, workspace_option
-from nanobot._cli.text import say
-from nanobot._config import load
-from nanobot._config.document import Document, read, save
-from nanobot._config.edit import add_missing, write
-from nanobot._plugins.catalog import scan
+from nanobot.admin import Document, load, scan
+from nanobot.admin import read_document as read
+from nanobot.admin import save_document as save
 from nanobot.errors import ConfigError
 from nanobot.paths import default_config_path, private_dir
+
+from nanobot_cli_admin.edit import add_missing, write
+from nanobot_cli_admin.options import config_file, config_option, workspace_option
+from nanobot_cli_admin.text import say
 
 _FILES = Path(__file__).parent / "templates" / "workspace"
 _KNOWN_VENDORS = ("openai", "anthropic", "openrouter", "deepseek")

@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Literal
 
 import click
-
 from nanobot import __version__
-from nanobot._cli.check import check
-from nanobot._cli.diagnosis import Diagnosis, diagnose
-from nanobot._cli.installed import PARKED, inventory, remedy
-from nanobot._cli.loading import Loaded, load_plugins
-from nanobot._cli.options import config_file, config_option
-from nanobot._cli.survey import label, survey
-from nanobot._cli.text import paint, say, verdict, wrapped
-from nanobot._config import Config, Finding
-from nanobot._plugins.status import State, Status
+from nanobot.admin import Config, State, Status
 from nanobot.errors import ConfigError
+from nanobot.findings import Finding
 from nanobot.messages import Effect
 from nanobot.specs import ToolSpec
+
+from nanobot_cli_admin.check import check
+from nanobot_cli_admin.diagnosis import Diagnosis, diagnose
+from nanobot_cli_admin.installed import PARKED, inventory, remedy
+from nanobot_cli_admin.loading import Loaded, load_plugins
+from nanobot_cli_admin.options import config_file, config_option
+from nanobot_cli_admin.survey import label, survey
+from nanobot_cli_admin.text import paint, say, verdict, wrapped
 
 Report = dict[str, list[Finding]]
 

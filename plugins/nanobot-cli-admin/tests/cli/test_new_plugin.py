@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nanobot._cli.new_plugin import create
 from nanobot.errors import ConfigError
+from nanobot_cli_admin.new_plugin import create
 
 HEADINGS = ("## Install", "## Configuration", "## Permissions", "## Limits", "## Removal")
 KINDS = ("tool", "provider", "command", "prompt", "middleware")

@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from nanobot import _names
-from nanobot._agent.settings import ModelChoice
-from nanobot._boot.models import Models
-from nanobot._boot.sections import Sections
-from nanobot._cli.loading import Loaded
-from nanobot._config import Config
-from nanobot._plugins.registry import Registry
+from nanobot import admin
+from nanobot.admin import Config, Models, Registry, Sections
 from nanobot.config import ProviderConfig
 from nanobot.context import SystemClock
+from nanobot.engine import ModelChoice
 from nanobot.errors import ConfigError, NanobotError
 from nanobot.log import redact
 from nanobot.specs import ProviderSpec
+
+from nanobot_cli_admin.loading import Loaded
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -94,7 +92,7 @@ def _setups(config: Config, loaded: Loaded, sections: Sections) -> Iterator[Setu
     names = {plugin.spec.name for plugin in plugins}
     adopts = any(getattr(plugin.spec, "adopts", False) for plugin in plugins)
     for written in sections.names():
-        name, address = _names.snake(written), sections.base_url(written)
+        name, address = admin.snake(written), sections.base_url(written)
         if name not in names and address and adopts:
             yield Setup(name=name, ready=True, state=redact(address))
 
@@ -106,7 +104,7 @@ def _setup(config: Config, spec: ProviderSpec, sections: Sections) -> Setup:
         return Setup(name=spec.name, ready=False, state=f"not valid: {error.message}")
     if not section.enabled:
         return Setup(name=spec.name, ready=False, state="switched off")
-    section_name = f"providers.{_names.camel(spec.name)}"
+    section_name = f"providers.{admin.camel(spec.name)}"
     base = redact(section.api_base or "") if isinstance(section, ProviderConfig) else ""
     key = getattr(section, "api_key", None)
     if key:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from nanobot._cli import text
+from nanobot_cli_admin import text
 
 
 def test_cells_stand_below_each_other() -> None:
@@ -41,7 +41,7 @@ def test_pipes_get_whole_lines() -> None:
 def test_terminals_get_lines_that_fit() -> None:
     ours, theirs = pty.openpty()
     code = (
-        "from nanobot._cli.text import listing, say, wrapped\n"
+        "from nanobot_cli_admin.text import listing, say, wrapped\n"
         "say(wrapped('word ' * 40, 4)); listing([('name', 'fact ' * 40)], indent=2)\n"
     )
     done = subprocess.run(

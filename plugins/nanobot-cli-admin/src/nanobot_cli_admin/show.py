@@ -11,16 +11,14 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from nanobot.admin import Plugin, Status, section_path
+from nanobot.config import Secret
+from nanobot.specs import CommandSpec, ProviderSpec, Spec, ToolSpec
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from nanobot._cli.installed import remedy
-from nanobot._cli.text import listing, one_line, say, wrapped
-from nanobot._config import section_path
-from nanobot._plugins.host import Plugin
-from nanobot._plugins.status import Status
-from nanobot.config import Secret
-from nanobot.specs import CommandSpec, ProviderSpec, Spec, ToolSpec
+from nanobot_cli_admin.installed import remedy
+from nanobot_cli_admin.text import listing, one_line, say, wrapped
 
 _PLAIN = {
     str: "string",

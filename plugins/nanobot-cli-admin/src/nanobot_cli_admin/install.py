@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 
-from nanobot import _names
-from nanobot._config.keys import nearest
-from nanobot._config.known import NAMES
+from nanobot import admin
+from nanobot.admin import nearest
 from nanobot.errors import ConfigError, NanobotError
+
+from nanobot_cli_admin.known import NAMES
 
 _REQUIREMENT = re.compile(r"nanobot-[a-z0-9-]*[a-z0-9](?:\s*(?:[<>=!~]=?=?)[\w.*,<>=!~ ]+)?", re.I)
 
@@ -30,11 +31,11 @@ def requirement(name: str) -> str:
     if _REQUIREMENT.fullmatch(name):
         return name
     kind, dot, rest = name.rpartition(".")
-    if dot and kind.isidentifier() and _names.snake(rest).isidentifier():
-        return _names.distribution(kind, rest)
-    kinds = [kind for kind, names in NAMES.items() if _names.snake(name) in names]
+    if dot and kind.isidentifier() and admin.snake(rest).isidentifier():
+        return admin.distribution(kind, rest)
+    kinds = [kind for kind, names in NAMES.items() if admin.snake(name) in names]
     if len(kinds) == 1:
-        return _names.distribution(kinds[0], name)
+        return admin.distribution(kinds[0], name)
     if kinds:
         meant = " or ".join(f"{kind}.{name}" for kind in kinds)
         raise ConfigError(f"{name!r} may mean {meant}", remedy="Name one of them in full.")

@@ -1,0 +1,65 @@
+"""The control surface: for command lines and pages that inspect and change an instance.
+
+Importing it imports nothing else: a name is imported when it is first used. It grows with the
+core's minor versions; what a turn uses stays in `nanobot`'s other public modules.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# fmt: off
+# ruff: isort: off
+if TYPE_CHECKING:
+    from nanobot._boot.boot import Opened as Opened, open_instance as open_instance
+    from nanobot._boot.boot import verdicts_of as verdicts_of
+    from nanobot._boot.models import Models as Models
+    from nanobot._boot.sections import Sections as Sections
+    from nanobot._config.config import Config as Config, ConfigRefused as ConfigRefused
+    from nanobot._config.config import build as build, load as load, section_path as section_path
+    from nanobot._config.document import Document as Document, read_document as read_document
+    from nanobot._config.document import save_document as save_document
+    from nanobot._config.environment import is_secret_name as is_secret_name, resolve as resolve
+    from nanobot._config.environment import unset_findings as unset_findings
+    from nanobot._config.findings import did_you_mean as did_you_mean, error as error
+    from nanobot._config.findings import listed as listed, warning as warning
+    from nanobot._config.keys import all_keys as all_keys, canonical as canonical, fold as fold
+    from nanobot._config.keys import kind_of as kind_of, lookup as lookup, nearest as nearest
+    from nanobot._config.keys import own_keys as own_keys, show as show, spelled as spelled
+    from nanobot._config.schema import CoreSettings as CoreSettings
+    from nanobot._config.validate import validate as validate
+    from nanobot._names import camel as camel, distribution as distribution, group as group
+    from nanobot._names import install_hint as install_hint, snake as snake
+    from nanobot._plugins.catalog import Catalog as Catalog, Entry as Entry, scan as scan
+    from nanobot._plugins.catalog import incompatibility as incompatibility
+    from nanobot._plugins.host import Host as Host, Plugin as Plugin
+    from nanobot._plugins.registry import Registry as Registry
+    from nanobot._plugins.status import Policy as Policy, State as State, Status as Status
+    from nanobot._plugins.status import Verdicts as Verdicts, judge as judge, policy as policy
+# fmt: on
+
+_HOMES = {
+    "_boot.boot": "Opened open_instance verdicts_of",
+    "_boot.models": "Models",
+    "_boot.sections": "Sections",
+    "_config.config": "Config ConfigRefused build load section_path",
+    "_config.document": "Document read_document save_document",
+    "_config.environment": "is_secret_name resolve unset_findings",
+    "_config.findings": "did_you_mean error listed warning",
+    "_config.keys": "all_keys canonical fold kind_of lookup nearest own_keys show spelled",
+    "_config.schema": "CoreSettings",
+    "_config.validate": "validate",
+    "_names": "camel distribution group install_hint snake",
+    "_plugins.catalog": "Catalog Entry incompatibility scan",
+    "_plugins.host": "Host Plugin",
+    "_plugins.registry": "Registry",
+    "_plugins.status": "Policy State Status Verdicts judge policy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names.split():
+            return getattr(import_module(f"nanobot.{home}"), name)
+    raise AttributeError(f"module 'nanobot.admin' has no attribute {name!r}")

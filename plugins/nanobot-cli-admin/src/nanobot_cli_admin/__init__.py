@@ -1,0 +1,1 @@
+"""Commands and advice for whoever looks after an instance of nanobot."""

@@ -1,0 +1,62 @@
+"""What is wrong with a configuration is said when nanobot starts, and costs no import before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from nanobot.findings import AdviceRequest
+from nanobot.specs import ProviderSpec, Spec
+from nanobot_cli_admin.plugin import nanobot_advice
+from nanobot_testing.host import find_entry_point
+
+_LOADED = "import nanobot_cli_admin.plugin, sys, json; print(json.dumps(sorted(sys.modules)))"
+
+
+def advice(document: dict[str, object], **more: list[Spec]) -> list[str]:
+    installed = {"advice": ["config"], "services": ["heartbeat"]}
+    request = AdviceRequest(document=document, installed=installed, specs=more)
+    return [f"{finding.severity} {finding}" for finding in nanobot_advice(request)]
+
+
+def test_it_is_registered() -> None:
+    assert find_entry_point("advice.config").module == "nanobot_cli_admin.plugin"
+
+
+def test_registering_is_cheap() -> None:
+    done = subprocess.run([sys.executable, "-c", _LOADED], capture_output=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert not {"nanobot._config", "nanobot._plugins", "nanobot_cli_admin.claims"} & loaded
+
+
+def test_sections_and_risks_are_told() -> None:
+    document: dict[str, object] = {
+        "providers": {"opnai": {"apiKey": "CANARY"}},
+        "tools": {"exec": {"allowedEnvKeys": ["A_TOKEN"]}},
+        "gateway": {"heartbeat": {}},
+        "api": {"host": ""},
+    }
+    lines = advice(
+        document,
+        providers=[ProviderSpec(name="openai", factory="x:y")],
+        tools=[Spec(name="exec", factory="x:y")],
+    )
+    assert [line.split(": ")[0] for line in lines] == [
+        "error providers.opnai",
+        "error api.host",
+        "warning tools.exec.allowedEnvKeys[0]",
+    ]
+    assert "CANARY" not in str(lines)
+
+
+def test_a_sound_configuration_needs_no_advice() -> None:
+    assert advice({}) == []
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOPE", raising=False)
+    assert "NOPE" in advice({"api": {"apiKey": "${NOPE}"}})[0]
+    monkeypatch.setenv("NOPE", "CANARY")
+    assert advice({"api": {"apiKey": "${NOPE}"}}) == []
