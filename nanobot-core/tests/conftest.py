@@ -11,8 +11,17 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from nanobot import log
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    """Write to the standard error that the test sees, not to that of one before."""
+    log.configure()
+    yield
+    log.configure()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from nanobot import _names
+from nanobot import _json, _names
 from nanobot._plugins.catalog import Catalog, Entry, incompatibility
 from nanobot.paths import write_private
 
@@ -163,7 +163,7 @@ class Verdicts:
         self._path = path
         self._changed = False
         try:
-            known = json.loads(path.read_bytes())
+            known = _json.loads(path.read_bytes())
         except (OSError, ValueError):
             known = {}
         self._known: dict[str, dict[str, str]] = known if isinstance(known, dict) else {}
