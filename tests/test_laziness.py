@@ -1,4 +1,4 @@
-"""What is imported when: nothing of a plugin for metadata, nothing of an unused plugin for a turn."""
+"""What is imported when: no plugin for metadata, nothing of an unused plugin for a turn."""
 
 from __future__ import annotations
 

@@ -5,24 +5,29 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from nanobot import log
+from nanobot_testing import lab as lab_of_the_kit
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    """Write to the standard error that the test sees, not to that of one before."""
+    log.configure()
+    yield
+    log.configure()
 
 
 @pytest.fixture(scope="session")
 def lab_module() -> ModuleType:
     """Return the laboratory's module, for its functions and classes."""
-    spec = spec_from_file_location("nanobot_core_lab", HERE / "lab.py")
-    assert spec and spec.loader
-    module = sys.modules["nanobot_core_lab"] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return lab_of_the_kit
 
 
 @pytest.fixture

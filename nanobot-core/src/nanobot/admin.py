@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 # fmt: off
 # ruff: isort: off
 if TYPE_CHECKING:
-    from nanobot._boot.boot import Opened as Opened, open_instance as open_instance
-    from nanobot._boot.boot import verdicts_of as verdicts_of
     from nanobot._boot.models import Models as Models
     from nanobot._boot.sections import Sections as Sections
     from nanobot._config.config import Config as Config, ConfigRefused as ConfigRefused
@@ -21,9 +19,8 @@ if TYPE_CHECKING:
     from nanobot._config.document import Document as Document, read_document as read_document
     from nanobot._config.document import save_document as save_document
     from nanobot._config.environment import is_secret_name as is_secret_name, resolve as resolve
-    from nanobot._config.environment import unset_findings as unset_findings
-    from nanobot._config.findings import did_you_mean as did_you_mean, error as error
-    from nanobot._config.findings import listed as listed, warning as warning
+    from nanobot._config.keys import did_you_mean as did_you_mean, error as error
+    from nanobot._config.keys import listed as listed, warning as warning
     from nanobot._config.keys import all_keys as all_keys, canonical as canonical, fold as fold
     from nanobot._config.keys import kind_of as kind_of, lookup as lookup, nearest as nearest
     from nanobot._config.keys import own_keys as own_keys, show as show, spelled as spelled
@@ -35,25 +32,26 @@ if TYPE_CHECKING:
     from nanobot._plugins.catalog import incompatibility as incompatibility
     from nanobot._plugins.host import Host as Host, Plugin as Plugin
     from nanobot._plugins.registry import Registry as Registry
+    from nanobot._plugins.view import View as View
     from nanobot._plugins.status import Policy as Policy, State as State, Status as Status
     from nanobot._plugins.status import Verdicts as Verdicts, judge as judge, policy as policy
 # fmt: on
 
 _HOMES = {
-    "_boot.boot": "Opened open_instance verdicts_of",
     "_boot.models": "Models",
     "_boot.sections": "Sections",
     "_config.config": "Config ConfigRefused build load section_path",
     "_config.document": "Document read_document save_document",
-    "_config.environment": "is_secret_name resolve unset_findings",
-    "_config.findings": "did_you_mean error listed warning",
-    "_config.keys": "all_keys canonical fold kind_of lookup nearest own_keys show spelled",
+    "_config.environment": "is_secret_name resolve",
+    "_config.keys": "all_keys canonical did_you_mean error fold kind_of listed lookup nearest "
+    "own_keys show spelled warning",
     "_config.schema": "CoreSettings",
     "_config.validate": "validate",
     "_names": "camel distribution group install_hint snake",
     "_plugins.catalog": "Catalog Entry incompatibility scan",
     "_plugins.host": "Host Plugin",
     "_plugins.registry": "Registry",
+    "_plugins.view": "View",
     "_plugins.status": "Policy State Status Verdicts judge policy",
 }
 

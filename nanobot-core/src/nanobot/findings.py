@@ -15,8 +15,7 @@ class Finding:
 
     Args:
         path: Where, such as ``agents.defaults.maxTokens``; empty for the file as a whole.
-        severity: ``error`` for what has no effect or is refused, ``warning`` for what is likely
-            wrong or risky, ``info`` for what was put right.
+        severity: ``error`` when it has no effect, ``warning`` when risky, ``info`` when put right.
         message: What, without any value of the configuration.
         remedy: What to do next.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -131,7 +132,8 @@ class Logger:
 
     def _write(self, level: str, event: str, values: Mapping[str, object]) -> None:
         if LEVELS[level] >= _sink.threshold:
-            getattr(_sink.structlog(), level)(event, **{**self._bound, **values})
+            with suppress(OSError, ValueError):  # nobody reads standard error any more
+                getattr(_sink.structlog(), level)(event, **{**self._bound, **values})
 
 
 class _Sink:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -97,6 +98,7 @@ class Nanobot:
         self._model = model
         self._preset = preset
         self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
         self._opened: Opened | None = None
 
     @classmethod
@@ -152,13 +154,17 @@ class Nanobot:
         await self._stack.aclose()
 
     async def _open(self) -> Opened:
-        if self._opened is None:
-            self._opened = await self._stack.enter_async_context(
-                open_instance(
-                    self._config, workspace=self._workspace, model=self._model, preset=self._preset
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await self._stack.enter_async_context(
+                    open_instance(
+                        self._config,
+                        workspace=self._workspace,
+                        model=self._model,
+                        preset=self._preset,
+                    )
                 )
-            )
-        return self._opened
+            return self._opened
 
     # --- facts ----------------------------------------------------------------------------------
 
@@ -199,7 +205,7 @@ class Nanobot:
         channel: str = "cli",
         chat_id: str = "direct",
         sender_id: str = "user",
-        hooks: Sequence[AgentHook] = (),
+        hooks: Sequence[AgentHook] | None = None,
         model_preset: str | None = None,
     ) -> AsyncGenerator[TurnEvent, None]:
         """Answer a message and yield everything that happens, ending with `TurnFinished`.
@@ -220,7 +226,7 @@ class Nanobot:
             received_at=SystemClock().now(),
             origin=Origin.USER,
         )
-        turn = opened.engine.handle(inbound, hooks=hooks, preset=model_preset)
+        turn = opened.engine.handle(inbound, hooks=hooks or (), preset=model_preset)
         async with aclosing(turn) as stream:
             async for event in stream:
                 yield event

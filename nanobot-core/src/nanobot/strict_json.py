@@ -17,13 +17,7 @@ _COLON = re.compile(r"\s*:")
 
 
 class JsonError(ValueError):
-    """Report text that is not acceptable JSON; the message never quotes the text.
-
-    Args:
-        message: What is wrong, without the place.
-        line: Line of the fault, from 1.
-        column: Column of the fault, from 1.
-    """
+    """Report text that is not acceptable JSON, by line and column from 1; never quotes it."""
 
     def __init__(self, message: str, line: int, column: int) -> None:
         super().__init__(f"{message} (line {line}, column {column})")
@@ -37,12 +31,7 @@ class _Refused(Exception):
 
 
 def loads(text: str | bytes, *, max_depth: int = 64, max_int_digits: int = 100) -> Any:
-    """Parse JSON text.
-
-    Args:
-        text: One JSON value; bytes must be UTF-8 without a byte order mark.
-        max_depth: Greatest nesting of objects and lists.
-        max_int_digits: Greatest number of digits of an integer.
+    """Parse one JSON value, nested at most so deep; bytes must be UTF-8 without a byte order mark.
 
     Raises:
         JsonError: The text is not JSON, or is refused.

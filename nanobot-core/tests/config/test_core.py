@@ -227,6 +227,13 @@ def test_other_unknown_keys_are_reported_and_passed_over(
     assert finding.remedy == (f"did you mean {near}?" if near else "")
 
 
+@pytest.mark.parametrize("value", [[], "CANARY", 0, False])
+def test_providers_that_are_no_object_are_refused(loaded: Load, value: object) -> None:
+    with pytest.raises(ConfigError, match="providers: should be an object, found ") as caught:
+        loaded({"providers": value})
+    assert "CANARY" not in str(caught.value)
+
+
 def test_sections_of_plugins_are_not_the_cores_business(loaded: Load) -> None:
     document = {
         "$schema": "x",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def test_any_file_is_read_or_refused_as_a_configuration_error(content: bytes) ->
 def test_resolving_changes_nothing_but_references(value: Any) -> None:
     resolved, _, unset = resolve(value, {"HOME": "${HOME}"})
     assert resolved == value
-    assert all(name in ("UNSET", "A") for _, name in unset)
+    assert all("variable UNSET " in f.message or "variable A " in f.message for f in unset)
 
 
 @relaxed

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from nanobot import Nanobot
 from nanobot.findings import AdviceRequest
 from nanobot.specs import ProviderSpec, Spec
 from nanobot_cli_admin.plugin import nanobot_advice
+from nanobot_testing import run
 from nanobot_testing.host import find_entry_point
 
 _LOADED = "import nanobot_cli_admin.plugin, sys, json; print(json.dumps(sorted(sys.modules)))"
@@ -60,3 +63,18 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert "NOPE" in advice({"api": {"apiKey": "${NOPE}"}})[0]
     monkeypatch.setenv("NOPE", "CANARY")
     assert advice({"api": {"apiKey": "${NOPE}"}}) == []
+
+
+def test_the_first_answer_comes_with_the_advice(tmp_path: Path) -> None:
+    """What a user sees who starts the agent with a file that has problems."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"channels": {"telgram": {}}, "api": {"host": "0.0.0.0"}}))
+    path.chmod(0o600)
+
+    async def notices() -> tuple[str, ...]:
+        async with Nanobot.from_config(path, workspace=tmp_path / "workspace") as bot:
+            return bot.notices
+
+    said = run(notices())
+    assert "channels.telgram: there is no plugin of this name; did you mean telegram?" in said
+    assert "api.host: is open to other machines: set apiKey, or use 127.0.0.1" in said

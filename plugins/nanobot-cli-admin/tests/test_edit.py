@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from nanobot.admin import Config, read_document
-from nanobot_cli_admin.edit import add_missing, defaults, get, put, unset, write
 from nanobot.errors import ConfigError
 from nanobot.specs import Spec
+from nanobot_cli_admin.edit import add_missing, defaults, get, put, unset, write
 
 Load = Callable[..., Config]
 Specs = dict[str, list[Spec]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nanobot_cli_admin.jsonschema import json_schema
 from nanobot.specs import Spec
+from nanobot_cli_admin.jsonschema import json_schema
 
 
 def at(schema: dict[str, Any], path: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ TURN_KINDS = (
     *("engines", "routers", "tools", "commands", "prompts", "middleware", "observers"),
     "advice",
 )
+_LOADED = (*TURN_KINDS, "providers")
 _PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
 
 
@@ -182,7 +183,8 @@ def _settings(
 
 
 def _notices(parts: Parts, models: Models) -> tuple[str, ...]:
-    parts.registry.usable("providers")  # parks those whose section is not valid
+    for kind in _LOADED:
+        parts.registry.usable(kind)  # parks those whose section is not valid
     told = [*parts.config.findings, *parts.host.all("nanobot_advice", request=_request(parts))]
     findings = (item for item in told if isinstance(item, Finding) and item.severity != "info")
     lines = [str(finding) for finding in findings]
@@ -199,11 +201,10 @@ def _request(parts: Parts) -> AdviceRequest:
     installed: dict[str, set[str]] = {}
     for status in parts.host.statuses():
         installed.setdefault(status.entry.kind, set()).add(status.entry.name)
-    kinds = (*TURN_KINDS, *parts.host.kinds, "providers")
     return AdviceRequest(
         document=parts.config.effective,
         installed=installed,
-        specs={k: [p.spec for p in parts.registry.plugins(k).values()] for k in kinds},
+        specs={k: [p.spec for p in parts.registry.plugins(k).values()] for k in _LOADED},
     )
 
 

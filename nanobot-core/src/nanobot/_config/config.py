@@ -13,10 +13,9 @@ from pydantic import BaseModel
 
 from nanobot._config.core import validate_core
 from nanobot._config.document import Document, good_copy_remedy, keep_good, read_document
-from nanobot._config.environment import is_secret_name, overlay, resolve, unset_findings
-from nanobot._config.findings import error, listed
+from nanobot._config.environment import is_secret_name, overlay, resolve
 from nanobot._config.keys import Path as KeyPath
-from nanobot._config.keys import canonical, kind_of, lookup, show
+from nanobot._config.keys import canonical, error, kind_of, listed, lookup, show
 from nanobot._config.migrate import migrate
 from nanobot._config.schema import CoreSettings
 from nanobot._config.validate import validate
@@ -150,7 +149,7 @@ class Config:
         canonical(found, spec.config, twice=twice, path=path)
         value, readings, unset = resolve(found, self.environ, path=path)
         if twice or unset:
-            return (*map(_twice, twice), *unset_findings(unset))
+            return (*map(_twice, twice), *unset)
         result = validate(spec.config, value, path=path, otherwise={**readings, **self.texts})
         if not isinstance(result, tuple):
             _remember(result)

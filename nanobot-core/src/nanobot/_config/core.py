@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nanobot._config.environment import resolve, unset_findings
-from nanobot._config.findings import did_you_mean, error, warning
-from nanobot._config.keys import Path, Unknown, canonical, kind_of, nearest, own_keys, show
+from nanobot._config.environment import resolve
+from nanobot._config.keys import (
+    Path,
+    Unknown,
+    canonical,
+    did_you_mean,
+    error,
+    kind_of,
+    nearest,
+    own_keys,
+    show,
+    warning,
+)
 from nanobot._config.migrate import MOVES
 from nanobot._config.schema import CoreSettings
 from nanobot._config.validate import validate
@@ -32,10 +42,8 @@ def validate_core(
     """Return the core's settings, why they can not be used, and what else is worth knowing."""
     unknown: list[Unknown] = []
     data = canonical(data, CoreSettings, unknown=unknown)
-    resolved, readings, unset = resolve(data, environ)
-    foreign = {other.path for other in unknown}
-    own = [item for item in unset if not any(item[0][: len(path)] == path for path in foreign)]
-    fatal, findings = unset_findings(own), []
+    resolved, readings, fatal = resolve(data, environ)
+    findings: list[Finding] = []
     for other in unknown:
         finding = _judge(other)
         if finding is not None:
@@ -50,6 +58,8 @@ def _judge(other: Unknown) -> Finding | None:
     """Return what to say of an unknown key; nothing if it may be a plugin's section."""
     above, name = other.path[:-1], str(other.path[-1])
     dotted = ".".join([*map(str, above), camel(name)])
+    if dotted == "providers" and not isinstance(other.value, dict | None):
+        return error(other.path, f"should be an object, found {kind_of(other.value)}")
     if dotted in _OF_PLUGINS or dotted in MOVES:
         return None
     guard = nearest(name, _GUARDS, cutoff=0.8)
@@ -64,10 +74,10 @@ def _judge(other: Unknown) -> Finding | None:
 
 
 def _guards(other: Unknown) -> bool:
-    """Say if passing over the key could leave a door open."""
+    """Say if passing over the key could leave a door open, or no model to ask."""
     wanted = _GUARDS if other.path[:-1] else (*_GUARDS, *_GUARDED)
     near = nearest(str(other.path[-1]), wanted, cutoff=0.8)
-    return near is not None or other.path[0] == "plugins"
+    return near is not None or other.path[0] == "plugins" or other.path == ("providers",)
 
 
 def _references(core: CoreSettings) -> Iterator[Finding]:

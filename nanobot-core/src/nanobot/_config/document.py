@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nanobot import strict_json
-from nanobot._config.findings import warning
-from nanobot._config.keys import kind_of
+from nanobot._config.keys import kind_of, warning
 from nanobot.errors import ConfigError
 from nanobot.findings import Finding
 from nanobot.paths import write_private

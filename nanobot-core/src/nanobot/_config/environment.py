@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nanobot import strict_json
-from nanobot._config.findings import error
-from nanobot._config.keys import Path, fold
+from nanobot._config.keys import Path, error, fold
 from nanobot._names import camel
 from nanobot.findings import Finding
 from nanobot.log import remember_secret
@@ -76,15 +75,15 @@ def _read(text: str) -> Any:
 
 def resolve(
     value: Any, environ: Mapping[str, str], *, path: Path = ()
-) -> tuple[Any, dict[Path, Any], list[tuple[Path, str]]]:
+) -> tuple[Any, dict[Path, Any], list[Finding]]:
     """Replace ``${VAR}`` in every text of a value.
 
     Returns:
-        The value; a second reading of texts that are JSON once replaced, by path; the places and
-        names of variables that are not set.
+        The value; a second reading of texts that are JSON once replaced, by path; which variables
+        are not set.
     """
     readings: dict[Path, Any] = {}
-    unset: list[tuple[Path, str]] = []
+    unset: list[Finding] = []
 
     def replaced(value: Any, path: Path) -> Any:
         if isinstance(value, dict):
@@ -94,7 +93,9 @@ def resolve(
         if not isinstance(value, str) or not _REFERENCE.search(value):
             return value
         missing = [name for name in _REFERENCE.findall(value) if name not in environ]
-        unset.extend((path, name) for name in missing)
+        for name in missing:
+            message = f"the environment variable {name} is not set"
+            unset.append(error(path, message, "export it before starting nanobot"))
         if missing:
             return value
         text = _REFERENCE.sub(lambda found: _take(environ, found[1]), value)
@@ -102,11 +103,3 @@ def resolve(
         return text
 
     return replaced(value, path), readings, unset
-
-
-def unset_findings(unset: list[tuple[Path, str]]) -> list[Finding]:
-    """Return what to say of variables that are not set."""
-    remedy = "export it before starting nanobot"
-    return [
-        error(path, f"the environment variable {name} is not set", remedy) for path, name in unset
-    ]

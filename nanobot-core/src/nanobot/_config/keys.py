@@ -1,16 +1,17 @@
-"""Keys: their two spellings, the nearest valid one, and how a path is shown."""
+"""Keys: their two spellings, the nearest valid one, and what is said of one."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from nanobot._names import camel, snake
+from nanobot.findings import Finding
 from nanobot.log import redact
 
 Path = tuple[str | int, ...]
@@ -67,6 +68,31 @@ def show(path: Path) -> str:
     return text
 
 
+def error(path: Path, message: str, remedy: str = "") -> Finding:
+    """Return a finding of what has no effect or is refused."""
+    return Finding(path=show(path), severity="error", message=message, remedy=remedy)
+
+
+def warning(path: Path, message: str, remedy: str = "") -> Finding:
+    """Return a finding of what is likely wrong or risky."""
+    return Finding(path=show(path), severity="warning", message=message, remedy=remedy)
+
+
+def did_you_mean(near: str | None) -> str:
+    """Return the remedy for a misspelt name, if there is a name near it."""
+    return f"did you mean {near}?" if near else ""
+
+
+def listed(findings: Sequence[Finding]) -> str:
+    """Return the findings as one line if there is one, else as a list of at most ten."""
+    if len(findings) == 1:
+        return str(findings[0])
+    lines = [f"\n  - {finding}" for finding in findings[:10]]
+    if len(findings) > 10:
+        lines.append(f"\n  … and {len(findings) - 10} more")
+    return f"{len(findings)} problems" + "".join(lines)
+
+
 def kind_of(value: object) -> str:
     """Return what a value is, without showing it."""
     return next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "null")
@@ -107,7 +133,8 @@ def canonical(
 ) -> Any:
     """Return a copy in which every key that the model knows is in camelCase.
 
-    Names that users choose (of presets, headers, ...) and unknown keys stay as they are.
+    Names that users choose (of presets, headers, ...) and unknown keys stay as they are; where
+    unknown keys are asked for, they are left out of the copy.
 
     Args:
         model: The type that the value is meant to have.
@@ -137,6 +164,7 @@ def canonical(
         alias = key if key in types else aliases.get(key)
         if alias is None and unknown is not None:
             unknown.append(Unknown((*path, key), item, model))
+            continue
         if alias not in (None, key) and alias in value:
             alias = None
             if twice is not None:

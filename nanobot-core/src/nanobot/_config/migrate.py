@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from nanobot._config.findings import Finding
 from nanobot._config.keys import lookup, spelled
+from nanobot.findings import Finding
 
 MOVES = {
     "agents.defaults.sessionTtlMinutes": "agents.defaults.idleCompactAfterMinutes",
@@ -26,7 +26,7 @@ def migrate(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
     for old, new in MOVES.items():
         *parents, last = old.split(".")
         source = lookup(data, parents)
-        key = spelled(source, last) if isinstance(source, dict) else None
+        key = spelled(source, last)
         if key is None:
             continue
         target, name = _home(data, new)

@@ -41,10 +41,15 @@ def _check_network(value: str) -> str:
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
+Ratio = Annotated[float, Field(ge=0.1, le=0.95)]
+Retry = Literal["standard", "persistent"]
+ZoneMode = Literal["auto", "manual"]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Folder = Annotated[str, AfterValidator(_check_workspace)]
 Zone = Annotated[str, AfterValidator(_check_timezone)]
-Network = Annotated[str, AfterValidator(_check_network)]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_network)], ...], Field(strict=False)
+]
 
 
 class Section(ConfigModel):
@@ -81,41 +86,30 @@ class Fallback(Section):
     reasoning_effort: str | None = Field(None, description="How much the model thinks.")
 
 
+Fallbacks = Annotated[tuple[str | Fallback, ...], Field(strict=False)]
+
+
 class Defaults(Model):
     """How the agent works when nothing more particular is said."""
 
     workspace: Folder = Field("~/.nanobot/workspace", description="Where the agent works.")
     model_preset: str | None = Field(None, description="Active preset; goes before `model`.")
     model: str | None = Field(None, description="Model id; null takes what is installed.")
-    context_block_limit: Positive | None = Field(
-        None, description="Input budget in tokens, in place of window less answer."
-    )
-    fallback_models: Annotated[tuple[str | Fallback, ...], Field(strict=False)] = Field(
-        (), description="Presets or models to try in turn when the model fails."
-    )
+    context_block_limit: Positive | None = Field(None, description="Input budget, in tokens.")
+    fallback_models: Fallbacks = Field((), description="Presets or models to try in turn.")
     max_tool_iterations: Positive = Field(200, description="Model calls in a turn.")
     max_tool_result_chars: Positive = Field(16_000, description="Longer results go to a file.")
-    provider_retry_mode: Literal["standard", "persistent"] = Field(
-        "standard", description="How long failed model calls are retried."
-    )
+    provider_retry_mode: Retry = Field("standard", description="How long failures are retried.")
     tool_hint_max_length: int = Field(40, ge=20, le=500, description="Characters of a tool hint.")
     timezone: Zone = Field("UTC", description="IANA time zone of the user.")
-    timezone_mode: Literal["auto", "manual"] = Field(
-        "auto", description="`auto` takes the host's zone; `manual` if `timezone` is set."
-    )
+    timezone_mode: ZoneMode = Field("auto", description="Take the host's zone, or `timezone`.")
     bot_name: str = Field("nanobot", description="Name shown in the terminal.")
     bot_icon: str = Field("🐈", description="Icon shown in the terminal; may be empty.")
     unified_session: bool = Field(False, description="One session for all channels.")
     disabled_skills: Names = Field((), description="Skills to leave out.")
-    idle_compact_after_minutes: Natural = Field(
-        15, description="Compact a session idle for this long; 0 never does."
-    )
-    idle_compact_check_interval_seconds: Natural = Field(
-        60, description="Least time between two looks for idle sessions."
-    )
-    consolidation_ratio: float = Field(
-        0.5, ge=0.1, le=0.95, description="Share of the budget left after consolidation."
-    )
+    idle_compact_after_minutes: Natural = Field(15, description="0 never compacts when idle.")
+    idle_compact_check_interval_seconds: Natural = Field(60, description="Time between looks.")
+    consolidation_ratio: Ratio = Field(0.5, description="Share left after consolidation.")
     max_concurrent_subagents: Positive = Field(1, description="Subagents at a time.")
     subagent_max_iterations: Positive = Field(15, description="Model calls of a subagent.")
     fail_on_tool_error: bool = Field(True, description="End a subagent when a tool fails.")
@@ -140,20 +134,14 @@ class Tools(Section):
     """What all tools are held to; every other object here is a tool's own section."""
 
     restrict_to_workspace: bool = Field(False, description="Bind all tools to the workspace.")
-    ssrf_whitelist: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
-        (), description="Private networks that tools may reach, in CIDR form."
-    )
-    workspace_tools: Literal["ask"] | bool = Field(
-        "ask", description="Load `tools/*.py` of the workspace: `ask`, true or false."
-    )
+    ssrf_whitelist: Networks = Field((), description="Private networks that tools may reach.")
+    workspace_tools: Literal["ask"] | bool = Field("ask", description="Load `tools/*.py`.")
 
 
 class Plugins(Section):
     """Which plugins may be used."""
 
-    mode: Literal["all", "allowlist"] = Field(
-        "all", description="`allowlist` uses only the plugins in `allow`."
-    )
+    mode: Literal["all", "allowlist"] = Field("all", description="Use all, or those in `allow`.")
     allow: Names = Field((), description="Plugin ids to use in mode `allowlist`.")
     disabled: Names = Field((), description="Plugin ids not to use.")
     prefer: dict[str, str] = Field({}, description="Distribution to use for an id of several.")

@@ -8,8 +8,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nanobot._config.findings import did_you_mean, error
-from nanobot._config.keys import Path, all_keys, kind_of, nearest, own_keys, spelled
+from nanobot._config.keys import (
+    Path,
+    all_keys,
+    did_you_mean,
+    error,
+    kind_of,
+    nearest,
+    own_keys,
+    spelled,
+)
 from nanobot.findings import Finding
 from nanobot.log import MASK, redact
 

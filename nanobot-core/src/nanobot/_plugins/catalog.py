@@ -9,9 +9,13 @@ from importlib.metadata import Distribution, distributions
 
 from nanobot import API_VERSION, __version__, _names
 
-_ENTRY = re.compile(r"^\s*([^=\s][^=]*?)\s*=\s*(\S+)", re.MULTILINE)
-_SECTION = re.compile(r"^\[([^\]]+)\]\s*$", re.MULTILINE)
-_CORE = re.compile(r"^Requires-Dist:\s*nanobot[-_.]core\b\s*\(?([^;)\n]*)", re.MULTILINE | re.I)
+_ENTRY = re.compile(r"^[ \t]*([^=#;\s][^=\n]*?)[ \t]*=[ \t]*(\S+)", re.MULTILINE)
+_SECTION = re.compile(r"^[ \t]*\[([^\]\n]+)\][ \t]*$", re.MULTILINE)
+_CORE = re.compile(
+    r"^Requires-Dist:[ \t]*nanobot[-_.]core(?![\w.-]*\w)[ \t]*(?:\[[^\]\n]*\])?[ \t]*\(?"
+    r"(?:@[^;\n]*|([^;)\n@]*))",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,15 +63,16 @@ def scan(found: Iterable[Distribution] | None = None) -> Catalog:
     seen: set[str] = set()
     entries: list[Entry] = []
     for distribution in distributions() if found is None else found:
-        text = distribution.read_text("entry_points.txt")
-        if not text or "nanobot.v" not in text:
+        text = _read(distribution, "entry_points.txt")
+        if "nanobot.v" not in text:
             continue
-        metadata = distribution.read_text("METADATA") or ""
+        metadata = _read(distribution, "METADATA") or _read(distribution, "PKG-INFO")
         head = metadata.partition("\n\n")[0]
         name = _header(head, "Name")
-        if name.lower() in seen:  # the first on the path wins, as for imports
+        normal = re.sub(r"[-_.]+", "-", name).lower()
+        if normal in seen:  # the first on the path wins, as for imports
             continue
-        seen.add(name.lower())
+        seen.add(normal)
         core = _CORE.search(head)
         for api, kind, entry, value in _entries(text):
             entries.append(
@@ -78,7 +83,7 @@ def scan(found: Iterable[Distribution] | None = None) -> Catalog:
                     distribution=name,
                     version=_header(head, "Version"),
                     api=api,
-                    requires=core[1].strip() if core else "",
+                    requires=(core[1] or "").strip() if core else "",
                 )
             )
     entries.sort(key=lambda entry: (entry.id, entry.distribution))
@@ -92,8 +97,16 @@ def scan(found: Iterable[Distribution] | None = None) -> Catalog:
     )
 
 
+def _read(distribution: Distribution, name: str) -> str:
+    """Return a metadata file; one that can not be read is nobody's, not the end of all plugins."""
+    try:
+        return distribution.read_text(name) or ""
+    except (OSError, UnicodeError):
+        return ""
+
+
 def _header(head: str, name: str) -> str:
-    found = re.search(rf"^{name}:\s*(\S+)", head, re.MULTILINE)
+    found = re.search(rf"^{name}:[ \t]*(\S+)", head, re.MULTILINE)
     return found[1] if found else ""
 
 

@@ -6,8 +6,11 @@ A plugin that fails at any of this is left out with a reason in words; the other
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -39,7 +42,6 @@ _SPEC_TYPES: dict[str, type[Spec]] = {
     "middleware": MiddlewareSpec,
     "observers": ObserverSpec,
 }
-CORE = Entry(kind="core", name="core", value="nanobot", distribution="nanobot-core", version="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,9 +80,8 @@ class Host:
         return tuple(self._statuses.values())
 
     def mark(self, entry: Entry, state: State, reason: str = "") -> None:
-        """Change the state of a plugin; the core's own parts have none."""
-        if entry is not CORE:
-            self._statuses[_key(entry)] = Status(entry=entry, state=state, reason=reason)
+        """Change the state of a plugin."""
+        self._statuses[_key(entry)] = Status(entry=entry, state=state, reason=reason)
 
     def _usable(self, kind: str, names: Iterable[str] | None) -> list[Entry]:
         wanted = None if names is None else set(names)
@@ -93,11 +94,6 @@ class Host:
         ]
 
     # --- registering ----------------------------------------------------------------------------
-
-    def add_core(self, module: ModuleType) -> None:
-        """Register the core's own plugin, which goes through the same hooks as everyone's."""
-        self._modules[module.__name__] = [CORE]
-        self._manager.register(module, name=module.__name__)
 
     def load(self, kind: str, names: Iterable[str] | None = None) -> None:
         """Import and register the usable plugins of a kind.
@@ -122,9 +118,14 @@ class Host:
         """Import and register one module; return what is wrong with it, empty if nothing."""
         try:
             module = import_module(entry.value)
-            self._manager.register(module, name=entry.value)
         except (Exception, SystemExit) as error:
             return f"import failed: {describe(error)}"
+        try:
+            self._manager.register(module, name=entry.value)
+        except Exception as error:
+            with suppress(Exception):  # pluggy leaves half of it behind
+                self._manager.unregister(module)
+            return f"registration failed: {describe(error)}"
         unknown = self._unknown_hooks(module)
         if unknown:
             self._manager.unregister(module)
@@ -141,7 +142,8 @@ class Host:
         return "" if hooks else "implements no hook of this core"
 
     def _hook_names(self) -> list[str]:
-        return [name for name in vars(self._manager.hook) if name.startswith("nanobot_")]
+        hooks = vars(self._manager.hook)
+        return [name for name in hooks if name.startswith("nanobot_") and hooks[name].spec]
 
     # --- collecting -----------------------------------------------------------------------------
 
@@ -160,6 +162,7 @@ class Host:
                 continue
             try:
                 self._manager.add_hookspecs(spec.hookspecs)
+                getattr(self._manager.hook, f"nanobot_{spec.name}")
             except Exception as error:
                 self.mark(entry, State.BROKEN, f"hookspecs of {spec.name}: {describe(error)}")
                 continue
@@ -176,18 +179,20 @@ class Host:
             problem = ""
             if not isinstance(spec, expected):
                 problem = f"nanobot_{kind} returned a {_name_of(spec)}, not a {expected.__name__}"
-            elif entry is not CORE and not self._registered(entry, kind, spec.name):
+            elif not self._registered(entry, kind, spec.name):
                 problem = f"offers {kind}.{spec.name}, but has no entry point of that name"
             elif spec.name in plugins:
                 problem = f"offers {kind}.{spec.name} twice"
             if problem:
-                self.mark(entry, State.BROKEN, problem)
-                continue
-            if self._excluded(entry, kind, spec.name):
+                self._blame(entry, kind, problem)
                 continue
             own = self._entry_of(entry, kind, spec.name)
             plugins[spec.name] = Plugin(kind=kind, spec=spec, entry=own)
-        return [plugins[name] for name in sorted(plugins)]
+        for status in self.statuses():
+            own = status.entry
+            if own.kind == kind and status.state is State.LOADED and own.name not in plugins:
+                self.mark(own, State.BROKEN, f"nanobot_{kind} offers no {kind}.{own.name}")
+        return [plugins[name] for name in sorted(plugins) if self._stands(plugins[name])]
 
     def all(self, hook: str, **arguments: object) -> list[Any]:
         """Ask a question of all plugins and return everything that they answer."""
@@ -199,20 +204,21 @@ class Host:
         pluggy's own call stops at the first plugin that raises, so the implementations are called
         one by one here.
         """
-        for entry, function in self._implementations(hook):
+        for entry, call in self._implementations(hook, arguments):
             try:
-                offered = list(function(**arguments))
+                offered = list(_now(call()))
             except (Exception, SystemExit) as error:
-                self.mark(entry, State.BROKEN, f"{hook} raised {describe(error)}")
+                kind = hook.removeprefix("nanobot_")
+                self._blame(entry, kind, f"{hook} raised {describe(error)}")
                 continue
             for spec in offered:
                 yield entry, spec
 
     def first(self, hook: str, **arguments: object) -> Any:
         """Ask a question of the plugins, the core last; the first answer that is not None wins."""
-        for entry, function in self._implementations(hook):
+        for entry, call in self._implementations(hook, arguments):
             try:
-                answer = function(**arguments)
+                answer = _now(call())
             except (Exception, SystemExit) as error:
                 self.mark(entry, State.BROKEN, f"{hook} raised {describe(error)}")
                 continue
@@ -220,16 +226,23 @@ class Host:
                 return answer
         return None
 
-    def _implementations(self, hook: str) -> list[tuple[Entry, Callable[..., Any]]]:
+    def _implementations(
+        self, hook: str, arguments: Mapping[str, object] | None = None
+    ) -> list[tuple[Entry, Callable[[], Any]]]:
+        """Return the implementations of a hook, each with the arguments that it wants."""
         caller = getattr(self._manager.hook, hook, None)
         if caller is None:
             return []
+        given = arguments or {}
         found = [
-            (self._modules[impl.plugin_name][0], impl.function)
+            (
+                self._modules[impl.plugin_name][0],
+                partial(impl.function, **{name: given[name] for name in impl.argnames}),
+            )
             for impl in caller.get_hookimpls()
             if impl.plugin_name in self._modules
         ]
-        return sorted(found, key=lambda pair: (pair[0] is CORE, pair[0].id))
+        return sorted(found, key=lambda pair: pair[0].id)
 
     # --- entries --------------------------------------------------------------------------------
 
@@ -241,13 +254,16 @@ class Host:
             for status in self._statuses.values()
         )
 
-    def _excluded(self, entry: Entry, kind: str, name: str) -> bool:
-        """Tell whether this one offer of a module is switched off though another is not."""
-        own = self._entry_of(entry, kind, name)
-        if own is CORE:
-            return False
-        status = self._statuses.get(_key(own))
-        return status is not None and not status.state.usable
+    def _stands(self, plugin: Plugin) -> bool:
+        """Tell whether a plugin may be used; it may be switched off though its module is loaded."""
+        status = self._statuses.get(_key(plugin.entry))
+        return status is None or status.state.usable
+
+    def _blame(self, entry: Entry, kind: str, problem: str) -> None:
+        """Mark what a module registered for a kind as broken."""
+        known = self._modules.get(entry.value, ())
+        for own in [other for other in known if other.kind == kind] or [entry]:
+            self.mark(own, State.BROKEN, problem)
 
     def _entry_of(self, entry: Entry, kind: str, name: str) -> Entry:
         for status in self._statuses.values():
@@ -263,3 +279,11 @@ def _key(entry: Entry) -> str:
 
 def _name_of(value: object) -> str:
     return type(value).__name__
+
+
+def _now(answer: Any) -> Any:
+    """Return a hook's answer; hooks collect, they never wait."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise TypeError("it is async, and hooks are not")
+    return answer

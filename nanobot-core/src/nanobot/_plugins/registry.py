@@ -25,6 +25,7 @@ from nanobot.specs import Spec
 
 OPEN_DEADLINE_S = 30.0
 CLOSE_DEADLINE_S = 10.0
+RETRY_S = 60.0  # a factory that failed is not tried again before, lest each turn waits for it
 Sections = Callable[[Spec, str], PluginConfig]
 
 
@@ -56,6 +57,7 @@ class Registry:
         self._usable: dict[str, list[Plugin]] = {}
         self._held: dict[str, _Held] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._failures: dict[str, tuple[float, str]] = {}
 
     def plugins(self, kind: str) -> Mapping[str, Plugin]:
         """Return the plugins of a kind by name; collected on first use."""
@@ -118,26 +120,29 @@ class Registry:
         async with self._opening.setdefault(key, asyncio.Lock()):
             held = self._held.get(key)
             if held is None:
+                until, reason = self._failures.pop(key, (0.0, ""))
+                if self._clock.monotonic() < until:
+                    self._failures[key] = (until, reason)
+                    raise _unopened(plugin, key, reason)
                 held = _Held(self._enter(plugin, config, key, extend))
                 try:
                     await held.open(self._deadline_s)
                 except NanobotError:
                     raise
-                except TimeoutError:
+                except _TooSlow:
                     reason = f"its factory did not open within {self._deadline_s:g} s"
                     raise self._failed(plugin, key, reason) from None
                 except (Exception, SystemExit) as error:
                     raise self._failed(plugin, key, describe(error)) from error
                 self._held[key] = held
+                self._host.mark(plugin.entry, State.LOADED)
             return held.value
 
     def _failed(self, plugin: Plugin, key: str, reason: str) -> PluginError:
+        reason = log.redact(reason)
         self._host.mark(plugin.entry, State.FAILED, reason)
-        return PluginError(
-            f"plugin {key} ({plugin.entry.distribution}) could not be opened: {reason}",
-            plugin=key,
-            remedy=f"nanobot plugins check {plugin.id}   tells more",
-        )
+        self._failures[key] = (self._clock.monotonic() + RETRY_S, reason)
+        return _unopened(plugin, key, reason)
 
     @asynccontextmanager
     async def _enter(
@@ -182,6 +187,18 @@ class Registry:
         self._held.clear()
 
 
+class _TooSlow(Exception):
+    """Report a factory that did not open its object in time."""
+
+
+def _unopened(plugin: Plugin, key: str, reason: str) -> PluginError:
+    return PluginError(
+        f"plugin {key} ({plugin.entry.distribution}) could not be opened: {reason}",
+        plugin=key,
+        remedy=f"nanobot plugins check {plugin.id}   tells more",
+    )
+
+
 class _Held:
     """An async context manager that is entered and left in one task of its own."""
 
@@ -195,8 +212,10 @@ class _Held:
         opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._hold(opened))
         try:
-            async with asyncio.timeout(deadline_s):
-                self.value = await asyncio.shield(opened)
+            await asyncio.wait([opened], timeout=deadline_s)
+            if not opened.done():
+                raise _TooSlow
+            self.value = opened.result()
         except BaseException:
             self._task.cancel()
             raise
@@ -207,14 +226,14 @@ class _Held:
                 opened.set_result(value)
                 await self._leave.wait()
         except BaseException as error:
-            if opened.done():
+            told = error if isinstance(error, Exception) else RuntimeError(describe(error))
+            if not opened.done():
+                opened.set_exception(told)
+                opened.exception()  # marks it as seen: nobody may be waiting any more
+            elif isinstance(error, asyncio.CancelledError):
                 raise
-            if isinstance(error, asyncio.CancelledError):
-                opened.cancel()
-                raise
-            opened.set_exception(
-                RuntimeError(describe(error)) if isinstance(error, SystemExit) else error
-            )
+            else:
+                raise told from error  # SystemExit in a task would end the whole process
 
     async def close(self, deadline_s: float) -> str:
         """Leave the context; return what went wrong, empty if nothing."""

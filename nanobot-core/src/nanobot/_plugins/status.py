@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from nanobot import _names
+from nanobot import _names, strict_json
 from nanobot._plugins.catalog import Catalog, Entry, incompatibility
 from nanobot.paths import write_private
+
+STRUCTURE = ("engines", "routers")
+"""Kinds without which there is no turn; a list of allowed plugins need not name them."""
 
 
 class State(StrEnum):
@@ -127,7 +130,8 @@ def _judge_one(
     def status(state: State, reason: str = "") -> Status:
         return Status(entry=entry, state=state, reason=reason)
 
-    if wanted.allow is not None and entry.id not in wanted.allow:
+    listed = wanted.allow is None or entry.id in wanted.allow or entry.kind in STRUCTURE
+    if not listed:
         return status(State.DISABLED, f"not listed in {wanted.allowed_by}")
     if entry.id in wanted.disabled:
         return status(State.DISABLED, "listed in plugins.disabled")
@@ -163,7 +167,7 @@ class Verdicts:
         self._path = path
         self._changed = False
         try:
-            known = json.loads(path.read_bytes())
+            known = strict_json.loads(path.read_bytes())
         except (OSError, ValueError):
             known = {}
         self._known: dict[str, dict[str, str]] = known if isinstance(known, dict) else {}

@@ -22,7 +22,6 @@ from nanobot.admin import (
     section_path,
     show,
     snake,
-    unset_findings,
     validate,
     warning,
 )
@@ -84,9 +83,6 @@ def unclaimed(
     adopts = any(getattr(spec, "adopts", False) for spec in specs.get("providers", ()))
     adopts = adopts or "custom" in names.get("providers", ())
     kinds = tuple(dict.fromkeys((*KINDS, *names)))
-    providers = document.get("providers")
-    if not isinstance(providers, dict | None):
-        yield error(("providers",), f"should be an object, found {kind_of(providers)}")
     for path, value in _sections(document, kinds):
         kind, name = path
         if _is_read(path, claimed) or snake(name) in names.get(kind, ()) or _is_off(value):
@@ -94,7 +90,7 @@ def unclaimed(
         finding = _unclaimed(kind, name, value, names.get(kind, set()), adopts)
         if finding is not None:
             yield finding
-        yield from unset_findings(resolve(value, environ, path=path)[2])
+        yield from resolve(value, environ, path=path)[2]
     for dotted, (kind, name) in ELSEWHERE.items():
         place = tuple(dotted.split("."))
         value = lookup(document, place)
@@ -166,7 +162,11 @@ def _shared(
     for name, model in SHAPES.items():
         section = lookup(document, (name,))
         if isinstance(section, dict):
-            section = {key: item for key, item in section.items() if not isinstance(item, dict)}
+            section = {
+                key: item
+                for key, item in section.items()
+                if not isinstance(item, dict) and not _is_read((name, camel(key)), claimed)
+            }
         if section is not None and (name,) not in claimed:
             yield from _misfits(model, section, (name,), environ)
     place = ("agents", "subagentProfiles")
@@ -183,7 +183,7 @@ def _misfits(
 ) -> Iterable[Finding]:
     resolved, readings, unset = resolve(value, environ, path=path)
     if unset:
-        return unset_findings(unset)
+        return unset
     result = validate(model, resolved, path=path, otherwise=readings)
     return result if isinstance(result, tuple) else ()
 

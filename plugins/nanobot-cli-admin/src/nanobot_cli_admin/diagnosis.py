@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nanobot.admin import Config, ConfigRefused, CoreSettings, build, own_keys
+from nanobot.admin import Config, ConfigRefused, CoreSettings, Document, build, own_keys
 from nanobot.admin import read_document as read
 from nanobot.errors import ConfigError
 from nanobot.findings import Finding

@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from nanobot import log
 from nanobot.agent.hooks import AgentHook
 from nanobot.config import PluginConfig
 from nanobot.context import Clock
 from nanobot.engine import Engine, EngineContext, EngineSettings, ModelChoice, Plugins
-from nanobot.errors import ConfigError, NanobotError
+from nanobot.errors import ConfigError, NanobotError, StorageError
 from nanobot.events import Notice, TextDelta, TurnEvent, TurnFinished, TurnStarted
 from nanobot.messages import Inbound, Scope, StopReason, Turn, text_of
 from nanobot.middleware import Middleware, TurnNext
 
 from nanobot_engine_standard import commands, prompts
 from nanobot_engine_standard.hooking import Hooks
-from nanobot_engine_standard.loop import Loop, Outcome, in_words
-from nanobot_engine_standard.model import ModelCaller
+from nanobot_engine_standard.loop import Loop, Outcome
+from nanobot_engine_standard.model import ModelCaller, TimeIsUp
 from nanobot_engine_standard.observing import Observers
 from nanobot_engine_standard.session import Session, open_session
 from nanobot_engine_standard.streams import closing
 from nanobot_engine_standard.toolbox import Toolbox
+from nanobot_engine_standard.wording import in_words
 
 
 class Agent:
@@ -74,21 +75,21 @@ class Agent:
             self.settings.sessions, inbound.session_key, self._clock
         ) as session:
             turn = self._turn(inbound)
-            if session.skipped:
+            damaged = session.note_damage()
+            if damaged:
                 yield Notice(
                     kind="warning",
-                    text=f"{session.skipped} damaged lines of this session's transcript were "
-                    "passed over.",
+                    text=f"{damaged} damaged lines of this session's transcript were passed over.",
                 )
             command = commands.parse(turn.query)
             if command:
                 events = self._command(session, turn, *command)
             else:
                 chosen = self._choices(session, preset)
-                events = self._wrapped(self._accept(session, turn, inbound, chosen, hooks), turn)
-            async with closing(events) as stream:
+                events = self._accept(session, turn, inbound, chosen, hooks)
+            wrapped = events if command else self._wrapped(events, turn)
+            async with closing(events), closing(self._whole(wrapped, turn)) as stream:
                 async for event in stream:
-                    self._observers.tell(event, turn)
                     yield event
 
     def _turn(self, inbound: Inbound) -> Turn:
@@ -120,6 +121,31 @@ class Agent:
         yield TextDelta(text=reply)
         yield TurnFinished(content=reply, stop_reason=StopReason.COMMAND, turn_id=turn.id)
 
+    async def _whole(
+        self, events: AsyncIterator[TurnEvent], turn: Turn
+    ) -> AsyncIterator[TurnEvent]:
+        """Tell the observers, and see to it that a turn that began comes to an end for all."""
+        began = ended = False
+        try:
+            async with closing(events) as stream:
+                async for event in stream:
+                    began = began or isinstance(event, TurnStarted)
+                    ended = ended or isinstance(event, TurnFinished)
+                    self._observers.tell(event, turn)
+                    yield event
+        except (asyncio.CancelledError, GeneratorExit):
+            if began and not ended:
+                self._observers.tell(_stopped(turn, StopReason.CANCELLED), turn)
+            raise
+        except Exception as error:  # from middleware around the turn
+            if not began or ended:
+                raise
+            outcome = Outcome()
+            self._fail(outcome, error)
+            end = _stopped(turn, StopReason.ERROR, outcome.error)
+            self._observers.tell(end, turn)
+            yield end
+
     def _wrapped(self, events: AsyncIterator[TurnEvent], turn: Turn) -> AsyncIterator[TurnEvent]:
         proceed: TurnNext = lambda: events  # noqa: E731 - the innermost step of the chain below
         for layer in reversed(self._middleware):
@@ -137,12 +163,11 @@ class Agent:
         hooks: Sequence[AgentHook],
     ) -> AsyncIterator[TurnEvent]:
         """Store the message, run the turn, and store how it ended, whatever happens."""
+        running = Hooks(hooks, session.key)
         if session.close_unfinished():
             yield Notice(kind="recovery", text="The last turn was interrupted and has been closed.")
         session.begin(turn.id, inbound, await prompts.volatile(self.registry, turn))
-        yield TurnStarted(turn_id=turn.id, session_key=session.key)
         deadline = asyncio.get_running_loop().time() + self.settings.limits.turn_timeout_s
-        running = Hooks(hooks, session.key)
         toolbox = Toolbox(self.registry, self._middleware, self.settings, turn, deadline)
         loop = Loop(
             session,
@@ -162,18 +187,27 @@ class Agent:
         )
         outcome = loop.outcome
         try:
+            yield TurnStarted(turn_id=turn.id, session_key=session.key)
             system = await prompts.system(self.registry, turn)
             async with closing(loop.run(system, choices[0])) as events:
                 async for event in events:
                     yield event
         except (asyncio.CancelledError, GeneratorExit):
-            session.end(turn.id, StopReason.CANCELLED)
+            with suppress(StorageError):  # the next turn closes this one as interrupted
+                session.end(turn.id, StopReason.CANCELLED)
             raise
         except Exception as error:
             self._fail(outcome, error)
-        session.end(turn.id, outcome.stop_reason, outcome.error)
+        try:
+            outcome.content = running.finalize(outcome.content, outcome.stop_reason, outcome.error)
+        except Exception as error:
+            self._fail(outcome, error)
+        try:
+            session.end(turn.id, outcome.stop_reason, outcome.error)
+        except StorageError as error:
+            self._fail(outcome, error)
         yield TurnFinished(
-            content=running.finalize(outcome.content),
+            content=outcome.content,
             stop_reason=outcome.stop_reason,
             usage=outcome.usage,
             error=outcome.error,
@@ -187,13 +221,17 @@ class Agent:
         outcome.stop_reason = StopReason.ERROR
         if isinstance(error, NanobotError):
             outcome.error = log.redact(str(error))
-        elif isinstance(error, TimeoutError):
+        elif isinstance(error, TimeIsUp):
             outcome.stop_reason = StopReason.TIME_LIMIT
             outcome.error = in_words(StopReason.TIME_LIMIT, self.settings.limits)
         else:
             log.get().error("turn_crashed", exc_info=True)
             name = type(error).__name__
             outcome.error = log.redact(f"internal error: {name}: {error}\nRun again with --logs.")
+
+
+def _stopped(turn: Turn, reason: StopReason, error: str = "") -> TurnFinished:
+    return TurnFinished(content="", stop_reason=reason, error=error, turn_id=turn.id)
 
 
 def _wrap(layer: Middleware, turn: Turn, proceed: TurnNext) -> TurnNext:

@@ -96,14 +96,17 @@ def _close(text: str) -> str | None:
 
 def _check(value: object, schema: Mapping[str, object], path: str, faults: list[str]) -> object:
     """Return the value cast to what the schema wants; add what is wrong to the faults."""
-    options = schema.get("anyOf") or schema.get("oneOf")
-    if isinstance(options, list):
-        return _check_any(value, [o for o in options if isinstance(o, Mapping)], path, faults)
+    for word in ("anyOf", "oneOf"):
+        options = schema.get(word)
+        if isinstance(options, list) and options:
+            beside = {key: part for key, part in schema.items() if key != word}
+            cast = _check(value, beside, path, faults)
+            return _check_any(cast, [o for o in options if isinstance(o, Mapping)], path, faults)
     kinds = schema.get("type")
     wanted = kinds if isinstance(kinds, list) else [kinds] if kinds else []
     if value is None and (not wanted or "null" in wanted or schema.get("nullable") is True):
         return None
-    cast: object = value
+    cast = value
     if wanted:
         cast = next((c for k in wanted if (c := _cast(value, str(k))) is not _MISSING), _MISSING)
         if cast is _MISSING:
@@ -139,10 +142,10 @@ def _check_object(
     properties = schema.get("properties")
     known = properties if isinstance(properties, Mapping) else {}
     listed = schema.get("required")
-    required = listed if isinstance(listed, list | tuple) else ()
+    required = tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
     for name in required:
         if name not in value:
-            faults.append(f"missing required {_join(path, str(name))}")
+            faults.append(f"missing required {_join(path, name)}")
     extra = schema.get("additionalProperties", True)
     out: dict[str, object] = {}
     for name, item in value.items():
@@ -151,9 +154,9 @@ def _check_object(
             if item is None and name not in required:
                 continue  # models write null for "not given"
             out[name] = _check(item, known[name], where, faults)
-        elif isinstance(extra, Mapping):
+        elif isinstance(extra, Mapping) and name not in known:
             out[name] = _check(item, extra, where, faults)
-        elif extra is not False:
+        elif extra is not False or known.get(name) is True:
             out[name] = item
         else:
             faults.append(f"unknown {where}; known are {', '.join(sorted(map(str, known)))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ def parse(text: str) -> tuple[str, str] | None:
     A path such as ``/etc/hosts`` is no command.
     """
     found = _COMMAND.fullmatch(text.strip())
-    return (found[1].replace("-", "_").lower(), (found[2] or "").strip()) if found else None
+    return (found[1].lower().replace("-", "_"), (found[2] or "").strip()) if found else None
 
 
 class Control:
@@ -118,19 +119,21 @@ async def run(
         return f"/{_shown(name)} takes no arguments."
     try:
         command = await registry.open("commands", name)
-        reply: str = await command.run(
-            CommandRequest(
-                name=_shown(name),
-                arguments=arguments,
-                turn=turn,
-                session=Control(session, preset_names(settings)),
-                host=Info(registry, settings, session),
-            )
+        request = CommandRequest(
+            name=_shown(name),
+            arguments=arguments,
+            turn=turn,
+            session=Control(session, preset_names(settings)),
+            host=Info(registry, settings, session),
         )
+        async with asyncio.timeout(settings.limits.turn_timeout_s):
+            reply = await command.run(request)
+        if not isinstance(reply, str):
+            raise TypeError(f"it returned a {type(reply).__name__}, not a text")
         return reply
     except NanobotError as error:
         return str(error)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.get(command=name).error("command_crashed", exc_info=True)
         return log.redact(f"/{_shown(name)} failed: {type(error).__name__}: {error}")
 

@@ -155,7 +155,10 @@ class History:
         if turn is None:
             return
         calls = [codec.call_from_json(call) for call in _objects(record, "calls")]
-        unique = {call.id: call for call in calls if call.id and call.name}
+        unique: dict[str, ToolCall] = {}
+        for call in calls:
+            if call.id and call.name:
+                unique.setdefault(call.id, call)
         turn.steps.append(
             Step(
                 text=_text(record, "text"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from nanobot import log, strict_json
 from nanobot.agent.hooks import AgentHook, AgentHookContext, HookToolCall
@@ -14,16 +15,17 @@ class Hooks:
 
     def __init__(self, hooks: Sequence[AgentHook], session_key: str) -> None:
         self._hooks = hooks
-        self._streaming = [hook for hook in hooks if hook.wants_streaming()]
+        self._streaming = [hook for hook in hooks if _wants_streaming(hook)]
         self.context = AgentHookContext(session_key=session_key)
 
-    async def _run(self, hook: AgentHook, call: Awaitable[None]) -> None:
-        try:
-            await call
-        except Exception:
-            if hook.reraise:
-                raise
-            log.get(hook=type(hook).__name__).error("hook_failed", exc_info=True)
+    async def _each(
+        self, hooks: Sequence[AgentHook], method: str, *args: Any, **named: Any
+    ) -> None:
+        for hook in hooks:
+            try:
+                await getattr(hook, method)(self.context, *args, **named)
+            except Exception:
+                _failed(hook)
 
     async def before_iteration(self, iteration: int, messages: tuple[Message, ...]) -> None:
         """Tell that the model is asked."""
@@ -31,44 +33,54 @@ class Hooks:
         self.context.messages = messages
         self.context.tool_calls = []
         self.context.tool_results = []
-        for hook in self._hooks:
-            await self._run(hook, hook.before_iteration(self.context))
+        await self._each(self._hooks, "before_iteration")
 
     async def on_stream(self, delta: str) -> None:
         """Tell a piece of the answer to those who want it."""
-        for hook in self._streaming:
-            self.context.streamed_content = True
-            await self._run(hook, hook.on_stream(self.context, delta))
+        self.context.streamed_content = bool(self._streaming)
+        await self._each(self._streaming, "on_stream", delta)
 
     async def on_stream_end(self, *, resuming: bool) -> None:
         """Tell that a stretch of text is over."""
-        for hook in self._streaming:
-            await self._run(hook, hook.on_stream_end(self.context, resuming=resuming))
+        await self._each(self._streaming, "on_stream_end", resuming=resuming)
 
     async def before_execute_tools(self, calls: Sequence[ToolCall]) -> None:
         """Tell which tools are about to run."""
         if self._hooks:
             self.context.tool_calls = [_shown(call) for call in calls]
-        for hook in self._hooks:
-            await self._run(hook, hook.before_execute_tools(self.context))
+        await self._each(self._hooks, "before_execute_tools")
 
     async def after_iteration(self, results: Sequence[ToolResult] = ()) -> None:
         """Tell that an iteration is over."""
         self.context.tool_results = list(results)
-        for hook in self._hooks:
-            await self._run(hook, hook.after_iteration(self.context))
+        await self._each(self._hooks, "after_iteration")
 
-    def finalize(self, content: str) -> str:
+    def finalize(self, content: str, stop_reason: str, error: str) -> str:
         """Let each hook change the final answer."""
+        self.context.stop_reason = stop_reason
+        self.context.error = error
         for hook in self._hooks:
             try:
                 content = hook.finalize_content(self.context, content) or ""
             except Exception:
-                if hook.reraise:
-                    raise
-                log.get(hook=type(hook).__name__).error("hook_failed", exc_info=True)
+                _failed(hook)
         self.context.final_content = content
         return content
+
+
+def _wants_streaming(hook: AgentHook) -> bool:
+    try:
+        return hook.wants_streaming()
+    except Exception:
+        _failed(hook)
+        return False
+
+
+def _failed(hook: AgentHook) -> None:
+    """Log the exception that is being handled, or let it end the run if the hook wants that."""
+    if hook.reraise:
+        raise
+    log.get(hook=type(hook).__name__).error("hook_failed", exc_info=True)
 
 
 def _shown(call: ToolCall) -> HookToolCall:

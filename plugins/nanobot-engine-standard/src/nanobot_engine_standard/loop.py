@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from nanobot.engine import Limits, ModelChoice
-from nanobot.errors import BlockedAddress, ContextOverflow, NanobotError
+from nanobot.errors import BlockedAddress, ContextOverflow, NanobotError, StorageError
 from nanobot.events import Notice, ReasoningDelta, StreamEnd, TextDelta, ToolFinished, TurnEvent
 from nanobot.messages import (
-    FinishReason,
     Message,
     StopReason,
     Text,
@@ -27,21 +27,14 @@ from nanobot_engine_standard import tokens, window
 from nanobot_engine_standard.hooking import Hooks
 from nanobot_engine_standard.model import Chosen, ModelCaller
 from nanobot_engine_standard.progress import Progress
-from nanobot_engine_standard.recovery import Next, Recovery
+from nanobot_engine_standard.recovery import Decision, Next, Recovery
 from nanobot_engine_standard.session import Session
 from nanobot_engine_standard.streams import closing
 from nanobot_engine_standard.toolbox import Toolbox
+from nanobot_engine_standard.wording import NOT_RUN, in_words, wrap_up
 
 MAX_OVERFLOWS = 3
 _SHRINK = 0.6
-
-_WRAP_UP = {
-    StopReason.MAX_ITERATIONS: "The limit of {limit} tool rounds for one turn is reached.",
-    StopReason.NO_PROGRESS: "The tool calls lead nowhere.",
-}
-_SUM_UP = (
-    " No more tools can run. Tell the user what was done, what was found, and what is left open."
-)
 
 
 @dataclass(slots=True)
@@ -62,13 +55,13 @@ class _Answer:
     text: list[str] = field(default_factory=list)
     finish: ModelFinish | None = None
     choice: ModelChoice | None = None
+    decision: Decision | None = None
 
 
 class Loop:
     """Runs one turn that is already stored.
 
     Args:
-        system: The system prompt.
         deadline: Loop time at which the turn is over.
     """
 
@@ -112,11 +105,9 @@ class Loop:
             async with closing(self._ask(answer, choice, iteration, note)) as events:
                 async for event in events:
                     yield event
-            assert answer.finish is not None
-            decision = self._recovery.decide(answer.finish, "".join(answer.text))
+            decision = answer.decision
+            assert decision is not None
             note = decision.note
-            if decision.notice:
-                yield Notice(kind="recovery", text=decision.notice)
             if decision.next is Next.TOOLS:
                 async with closing(self._run_tools(decision.calls)) as happened:
                     async for event in happened:
@@ -166,19 +157,36 @@ class Loop:
                 break
             except ContextOverflow as error:
                 if overflow == MAX_OVERFLOWS or answer.text:
+                    self._keep_partial(answer, continues)
                     raise
                 self._scale *= _SHRINK
                 yield Notice(kind="compaction", text=f"{error.message} Shortening what is sent.")
             except BaseException:
                 self._keep_partial(answer, continues)
                 raise
+        decision = self._store(answer, choice, continues=continues, last=last)
+        if answer.text:
+            resuming = decision.next in (Next.TOOLS, Next.AGAIN)
+            await self._hooks.on_stream_end(resuming=resuming)
+            yield StreamEnd(resuming=resuming)
+        if decision.notice:
+            yield Notice(kind="recovery", text=decision.notice)
+        if decision.next is not Next.TOOLS:
+            await self._hooks.after_iteration()
+
+    def _store(
+        self, answer: _Answer, choice: ModelChoice, *, continues: bool, last: bool
+    ) -> Decision:
+        """Decide on a whole answer, and store it before anything is done about it."""
         finish = answer.finish
         assert finish is not None
-        calls = () if last else self._recovery.runnable(finish)
+        text = "".join(answer.text)
+        words = Decision(next=Next.DONE, content=text)
+        decision = answer.decision = words if last else self._recovery.decide(finish, text)
         self._session.answer(
             self._turn.id,
-            "".join(answer.text),
-            calls=calls,
+            text,
+            calls=decision.calls,
             reasoning=finish.reasoning,
             usage=finish.usage,
             model=finish.model,
@@ -187,10 +195,8 @@ class Loop:
         )
         self.outcome.usage += finish.usage
         self.outcome.model = finish.model or (answer.choice or choice).model
-        if answer.text:
-            resuming = bool(calls) or finish.reason is FinishReason.LENGTH
-            await self._hooks.on_stream_end(resuming=resuming)
-            yield StreamEnd(resuming=resuming)
+        self._hooks.context.usage = self.outcome.usage
+        return decision
 
     async def _receive(self, answer: _Answer, request: ModelRequest) -> AsyncIterator[TurnEvent]:
         async with closing(self._caller.ask(request, self._deadline)) as events:
@@ -228,26 +234,33 @@ class Loop:
         """Store what a broken answer had said, for the user has read it."""
         text = "".join(answer.text)
         if text:
-            self._session.answer(self._turn.id, text, finish="interrupted", continues=continues)
             self.outcome.content = text
+            with suppress(StorageError):  # what broke the answer is what the user must know
+                self._session.answer(self._turn.id, text, finish="interrupted", continues=continues)
 
     # --- tools ----------------------------------------------------------------------------------
 
     async def _run_tools(self, calls: tuple[ToolCall, ...]) -> AsyncIterator[TurnEvent]:
         await self._hooks.before_execute_tools(calls)
         done: list[tuple[ToolCall, ToolResult]] = []
+        blocked = ""
         async with closing(self._toolbox.run(calls)) as events:
             async for event in events:
                 if isinstance(event, ToolFinished):
                     self._session.tool(self._turn.id, event.call, event.result, event.seconds)
                     done.append((event.call, event.result))
+                    if event.result.kind == BlockedAddress.kind:
+                        blocked = event.result.text
                 yield event
+                if blocked:
+                    break
+        for call in calls[len(done) :]:
+            self._session.tool(self._turn.id, call, NOT_RUN, 0.0)
+            done.append((call, NOT_RUN))
         await self._hooks.after_iteration([result for _, result in done])
         self._progress.note(done)
-        for _, result in done:
-            if result.kind == BlockedAddress.kind:
-                yield self._say(f"Stopped: {result.text}", StopReason.BLOCKED)
-                return
+        if blocked:
+            yield self._say(f"Stopped: {blocked}", StopReason.BLOCKED)
 
     def _exhausted(self) -> StopReason | None:
         """Return the limit that the turn has reached, None while it may go on."""
@@ -258,8 +271,6 @@ class Loop:
         if asyncio.get_running_loop().time() >= self._deadline:
             return StopReason.TIME_LIMIT
         return StopReason.NO_PROGRESS if self._progress.stuck else None
-
-    # --- ending ---------------------------------------------------------------------------------
 
     def _finish(self, content: str, reason: StopReason) -> None:
         self.outcome.content = content
@@ -274,8 +285,8 @@ class Loop:
     async def _wrap_up(self, reason: StopReason, choice: ModelChoice) -> AsyncIterator[TurnEvent]:
         """End a turn at a limit: the model sums up where it may still be asked, else we say so."""
         words = in_words(reason, self._limits)
-        if reason in _WRAP_UP:
-            note = _WRAP_UP[reason].format(limit=self._limits.max_iterations) + _SUM_UP
+        note = wrap_up(reason, self._limits)
+        if note:
             answer = _Answer()
             try:
                 async with closing(self._ask(answer, choice, -1, note, last=True)) as events:
@@ -288,19 +299,3 @@ class Loop:
                 self._finish(text, reason)
                 return
         yield self._say(words, reason)
-
-
-def in_words(reason: StopReason, limits: Limits) -> str:
-    """Say in words for the user why a turn had to stop."""
-    texts = {
-        StopReason.MAX_ITERATIONS: f"I stopped after {limits.max_iterations} rounds of tool calls "
-        "without a final answer. Say “go on” to continue, or raise "
-        "agents.defaults.maxToolIterations.",
-        StopReason.NO_PROGRESS: "I stopped because my tool calls kept giving the same results. "
-        "Tell me more about what you need.",
-        StopReason.TOKEN_LIMIT: f"I stopped because this turn used its {limits.max_turn_tokens} "
-        "tokens (agents.defaults.maxTurnTokens). Say “go on” to continue.",
-        StopReason.TIME_LIMIT: f"I stopped because this turn took longer than "
-        f"{limits.turn_timeout_s:g} s (agents.defaults.turnTimeoutS). Say “go on” to continue.",
-    }
-    return texts.get(reason, "I stopped before I was done.")

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nanobot import errors
+from nanobot import errors, log
 from nanobot.context import Clock
 from nanobot.engine import ModelChoice, Plugins
 from nanobot.errors import NanobotError, ProviderError
+from nanobot.errors import describe as _in_words
 from nanobot.events import Notice
 from nanobot.messages import Turn
 from nanobot.middleware import Middleware, ModelNext
@@ -25,6 +27,10 @@ from nanobot_engine_standard.streams import closing
 ATTEMPTS = 4
 MAX_WAIT_S = 60.0
 _FINAL = (errors.ContextOverflow, errors.ContentFiltered, errors.BadRequest)
+
+
+class TimeIsUp(Exception):
+    """Report that the turn has used its time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +75,7 @@ class ModelCaller:
 
         Raises:
             ProviderError: of the last candidate, once all have failed.
-            TimeoutError: The turn's time is up.
+            TimeIsUp: The turn's time is up.
         """
         last: NanobotError | None = None
         for number, choice in enumerate(self._choices):
@@ -86,8 +92,9 @@ class ModelCaller:
                         yield event
                 return
             except NanobotError as error:
-                if shown or isinstance(error, _FINAL):
-                    raise
+                final = _FINAL if number == 0 else errors.ContextOverflow
+                if shown or isinstance(error, final):
+                    raise  # what is wrong with the request is so for all; yet each is asked once
                 last = error
         raise last or errors.ConfigError("no model is configured", remedy="nanobot onboard")
 
@@ -120,7 +127,14 @@ class ModelCaller:
         self, request: ModelRequest, choice: ModelChoice, deadline: float
     ) -> AsyncIterator[ModelEvent]:
         provider = await self._open(choice)
-        proceed: ModelNext = provider.stream
+        stack = AsyncExitStack()
+
+        def ask(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+            stream: AsyncIterator[ModelEvent] = provider.stream(request)
+            stack.push_async_exit(closing(stream))  # whatever the middleware does about it
+            return stream
+
+        proceed: ModelNext = ask
         for layer in reversed(self._middleware):
             proceed = _wrap(layer, self._turn, proceed)
         asked = replace(
@@ -131,8 +145,12 @@ class ModelCaller:
             reasoning_effort=choice.effort,
         )
         finish: ModelFinish | None = None
-        async with closing(proceed(asked)) as stream:
-            reader = aiter(stream)
+        async with stack:
+            with _fence(choice):
+                stream = proceed(asked)
+                if self._middleware:
+                    stack.push_async_exit(closing(stream))
+                reader = aiter(stream)
             while (event := await self._next(reader, choice, deadline)) is not None:
                 if finish is not None:
                     raise errors.MalformedAnswer("the provider went on after the end of its answer")
@@ -150,10 +168,11 @@ class ModelCaller:
         left = self._left(deadline)
         try:
             async with asyncio.timeout(min(self._idle_timeout_s, left)):
-                return await anext(reader, None)
+                with _fence(choice):
+                    return await anext(reader, None)
         except TimeoutError:
             if left <= self._idle_timeout_s:
-                raise
+                raise TimeIsUp from None
             raise errors.ProviderTimeout(
                 f"{choice.provider} sent nothing for {self._idle_timeout_s:g} s",
                 provider=choice.provider,
@@ -168,16 +187,35 @@ class ModelCaller:
         return max(deadline - asyncio.get_running_loop().time(), 0.0)
 
 
+@contextmanager
+def _fence(choice: ModelChoice) -> Iterator[None]:
+    """Turn what a plugin should not raise into a ProviderError, so that the next model is asked."""
+    try:
+        yield
+    except NanobotError:
+        raise
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+            raise
+        log.get(provider=choice.provider).error("provider_crashed", exc_info=True)
+        raise ProviderError(
+            log.redact(f"{choice.provider} failed unexpectedly: {_in_words(error)}"),
+            provider=choice.provider,
+            model=choice.model,
+        ) from error
+
+
 def _wrap(layer: Middleware, turn: Turn, proceed: ModelNext) -> ModelNext:
     return lambda request: layer.around_model(request, turn, proceed)
 
 
 def _wait(error: ProviderError, attempt: int) -> float:
     """Return the seconds to wait: what the vendor asked for, else doubling with jitter."""
-    if error.retry_after is not None:
-        return max(error.retry_after, 0.0) + 0.1
+    if error.retry_after is not None and error.retry_after >= 0:  # false for NaN
+        return error.retry_after + 0.1
     return float(2 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
 
 def _short(error: NanobotError) -> str:
-    return error.message if error.message.endswith(".") else error.message + "."
+    return log.redact(error.message if error.message.endswith(".") else error.message + ".")

@@ -52,8 +52,9 @@ class _Feed:
         while True:
             event, turn = await self._queue.get()
             try:
-                await self._observer.observe(event, turn)
-            except Exception:
+                if self._failures < MAX_FAILURES:
+                    await self._observer.observe(event, turn)
+            except (Exception, SystemExit):
                 self._failures += 1
                 log.get(observer=name).error("observer_failed", exc_info=True)
                 if self._failures == MAX_FAILURES:

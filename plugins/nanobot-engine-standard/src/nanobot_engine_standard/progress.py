@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
+from pathlib import Path
 
 from nanobot.errors import OutsideWorkspace
 from nanobot.messages import ToolCall, ToolResult
@@ -19,9 +21,14 @@ NUDGE = (
 
 
 class Refusals:
-    """Counts refused targets within a turn, whatever tool they came through."""
+    """Counts refused targets within a turn, whatever tool they came through.
 
-    def __init__(self) -> None:
+    Args:
+        root: The folder that relative targets start from.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._seen: Counter[str] = Counter()
 
     def escalate(self, result: ToolResult) -> ToolResult:
@@ -29,16 +36,24 @@ class Refusals:
         if result.kind != OutsideWorkspace.kind:
             return result
         target = result.target or result.text
-        self._seen[target] += 1
-        if self._seen[target] <= _REFUSALS_BEFORE_STOP:
+        place = self._place(target)
+        self._seen[place] += 1
+        if self._seen[place] <= _REFUSALS_BEFORE_STOP:
             return result
         return ToolResult.error(
             OutsideWorkspace.kind,
             f"Refused again: {target!r} lies outside the workspace, and this is attempt "
-            f"{self._seen[target]} in this turn. Stop trying to reach it, by whatever tool. "
+            f"{self._seen[place]} in this turn. Stop trying to reach it, by whatever tool. "
             "Tell the user what you need from there and ask how to go on.",
             target=target,
         )
+
+    def _place(self, target: str) -> str:
+        """Return where a target lies, whatever its spelling and the links on the way."""
+        try:
+            return os.path.realpath(self._root / Path(target).expanduser()).casefold()
+        except (OSError, ValueError, RuntimeError):
+            return target
 
 
 class Progress:

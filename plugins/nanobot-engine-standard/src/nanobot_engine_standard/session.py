@@ -46,10 +46,12 @@ class Session:
         """Return the session's key."""
         return self._transcript.key
 
-    @property
-    def skipped(self) -> int:
-        """Return how many damaged lines of the transcript were passed over."""
-        return self._transcript.skipped
+    def note_damage(self) -> int:
+        """Return how many damaged lines were found; each is reported once."""
+        damaged = self._transcript.skipped
+        if damaged:
+            self._put("damage", at=self._stamp(), lines=damaged)
+        return damaged
 
     def _put(self, record: str, /, *, durable: bool = False, **fields: Any) -> None:
         self.history.add(self._transcript.append(record, fields, durable=durable))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
 
 from nanobot import log
 from nanobot.messages import Text, ToolResult
-from nanobot.paths import private_dir
+from nanobot.paths import write_private
 
 PREVIEW_CHARS = 1200
 
@@ -23,7 +24,8 @@ def spill(result: ToolResult, folder: Path, shown: str, name: str, limit: int) -
     """
     if all(not isinstance(part, Text) or len(part.text) <= limit for part in result.parts):
         return result
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:80]
+    digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:12]
+    safe = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name)[:60]}-{digest}"
     parts = []
     for number, part in enumerate(result.parts):
         if isinstance(part, Text) and len(part.text) > limit:
@@ -41,8 +43,7 @@ def spill(result: ToolResult, folder: Path, shown: str, name: str, limit: int) -
 
 def _write(path: Path, text: str) -> bool:
     try:
-        private_dir(path.parent)
-        path.write_text(text, encoding="utf-8", errors="replace")
+        write_private(path, text.encode("utf-8", "replace"))
     except OSError as error:
         log.get().warning("tool_result_not_kept", path=str(path), reason=str(error))
         return False

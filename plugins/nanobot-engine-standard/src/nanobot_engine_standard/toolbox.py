@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from nanobot import log
 from nanobot.engine import EngineSettings, Plugins
 from nanobot.errors import NanobotError, ToolError
+from nanobot.errors import describe as _in_words
 from nanobot.events import ToolFinished, ToolStarted
 from nanobot.messages import ToolCall, ToolResult, Turn
 from nanobot.middleware import Middleware, ToolNext
@@ -26,6 +27,7 @@ from nanobot_engine_standard.progress import Refusals
 from nanobot_engine_standard.spill import spill
 
 MAX_PARALLEL = 8
+STOP_GRACE_S = 5.0  # for a call that is stopped to clean up; after that it is left behind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +58,7 @@ class Toolbox:
         self._settings = settings
         self._turn = turn
         self._deadline = deadline
-        self._refusals = Refusals()
+        self._refusals = Refusals(settings.workspace.root)
         self._offers: dict[str, _Offer] = {}
         self.used: dict[str, None] = {}
 
@@ -76,10 +78,13 @@ class Toolbox:
     async def _dynamic(self, plugin: str) -> tuple[ToolDefinition, ...]:
         try:
             opened = await self._registry.open("tools", plugin)
-        except NanobotError as error:
-            log.get(plugin=plugin).warning("tools_not_offered", reason=error.message)
+            offered = tuple(opened.definitions()) if isinstance(opened, DynamicTool) else ()
+            if not all(isinstance(definition, ToolDefinition) for definition in offered):
+                raise TypeError("definitions() returned something else than tool definitions")
+        except (Exception, SystemExit) as error:
+            log.get(plugin=f"tools.{plugin}").warning("tools_not_offered", reason=_in_words(error))
             return ()
-        return opened.definitions() if isinstance(opened, DynamicTool) else ()
+        return offered
 
     # --- running --------------------------------------------------------------------------------
 
@@ -123,7 +128,6 @@ class Toolbox:
         offer = self._offers.get(call.name)
         if offer is None or offer.definition.spill:
             result = self._spill(call, result)
-        self.used[call.name] = None
         return ToolFinished(call=call, result=result, seconds=perf_counter() - started)
 
     def _spill(self, call: ToolCall, result: ToolResult) -> ToolResult:
@@ -154,30 +158,32 @@ class Toolbox:
             )
         except NanobotError as error:
             return ToolResult.error("unavailable", error.message)
-        except TimeoutError:
+        except _Late as late:
             return ToolResult.error(
-                "timeout", f"{call.name} did not finish within {definition.deadline_s:g} s"
+                "timeout", f"{call.name} did not finish within {late.seconds:.4g} s"
             )
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.get(tool=call.name).error("tool_crashed", exc_info=True)
-            message = log.redact(f"{type(error).__name__}: {error}")
+            message = log.redact(_in_words(error))
             return ToolResult.error("crashed", f"{call.name} failed: {message}")
 
     async def _around(
         self, request: ToolRequest, tool: Any, definition: ToolDefinition
     ) -> ToolResult:
         async def call(request: ToolRequest) -> ToolResult:
-            left = self._deadline - asyncio.get_running_loop().time()
-            async with asyncio.timeout(max(min(definition.deadline_s, left), 0)):
-                result = await tool.call(request, self._turn)
-            if not isinstance(result, ToolResult):
-                raise TypeError(f"{request.name} returned a {type(result).__name__}")
-            return result
+            self.used[request.name] = None
+            seconds = min(definition.deadline_s, self._left())
+            return await _bounded(tool.call(request, self._turn), seconds)
 
         proceed: ToolNext = call
         for layer in reversed(self._middleware):
             proceed = _wrap(layer, self._turn, proceed)
-        return await proceed(request)
+        if proceed is call:
+            return await call(request)
+        return await _bounded(proceed(request), self._left())
+
+    def _left(self) -> float:
+        return max(self._deadline - asyncio.get_running_loop().time(), 0.0)
 
     def _unknown(self, name: str) -> ToolResult:
         near = difflib.get_close_matches(name, self._offers, n=1, cutoff=0.5)
@@ -186,6 +192,47 @@ class Toolbox:
         return ToolResult.error(
             "unknown_tool", f"There is no tool {name!r}.{meant} Available: {known}."
         )
+
+
+class _Late(Exception):
+    """Report a call that was stopped when its time was up."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+async def _bounded(work: Awaitable[Any], seconds: float) -> ToolResult:
+    """Return what some work comes to; stop it when its time is up, or the turn's.
+
+    It runs in a task of its own: work that cancels itself, exits, or ignores that it is stopped
+    must not take the turn with it.
+    """
+    task = asyncio.create_task(_contained(work))
+    late = False
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        late = not done
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=STOP_GRACE_S)
+    if late and (task.cancelled() or not task.done()):
+        raise _Late(seconds)
+    if task.cancelled():
+        raise RuntimeError("the call was cancelled from within")
+    result = task.result()
+    if not isinstance(result, ToolResult):
+        raise TypeError(f"it returned a {type(result).__name__}, not a ToolResult")
+    return result
+
+
+async def _contained(work: Awaitable[Any]) -> Any:
+    """Await some work; a task must not end in SystemExit, which would end the whole process."""
+    try:
+        return await work
+    except SystemExit as error:
+        raise RuntimeError(_in_words(error)) from error
 
 
 def _wrap(layer: Middleware, turn: Turn, proceed: ToolNext) -> ToolNext:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,6 +52,8 @@ class Transcript:
         self._descriptor = -1
         self._offset = 0
         self._torn = False
+        self._headed = False
+        self._named = False
         self._sequence = 0
 
     def __enter__(self) -> Self:
@@ -110,13 +113,16 @@ class Transcript:
 
     @staticmethod
     def _parse(line: bytes) -> Record | None:
+        text = line.decode("utf-8", "replace")
         try:
-            record = json.loads(line.decode("utf-8", "replace"))
+            record = json.loads(text)
         except (ValueError, RecursionError):
             return None
-        if isinstance(record, dict) and isinstance(record.get("type"), str):
-            return record
-        return None
+        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+            return None
+        if record["type"] == "session":
+            return None if "\ufffd" in text else record  # headers are written in ASCII
+        return _encode(record)[1] if "\\u" in text else record
 
     def _accept(self, record: Record) -> bool:
         if record["type"] == "session":
@@ -127,9 +133,12 @@ class Transcript:
             self.skipped += 1
             return False
         self._sequence = sequence
+        if record["type"] == "damage":
+            self.skipped = 0  # reported before
         return True
 
     def _check_header(self, header: Record) -> None:
+        self._headed = self._named = True
         version = header.get("v")
         if not isinstance(version, int) or version > VERSION:
             raise SessionVersion(
@@ -155,31 +164,43 @@ class Transcript:
         Raises:
             StorageError: It could not be written; the file holds no part of it that counts.
         """
-        if not self._offset:
-            self._write({"type": "session", "v": VERSION, "key": self.key})
-        record = {"type": kind, "n": self._sequence + 1, **fields}
-        self._write(record)
+        if not self._headed:
+            header = {"type": "session", "v": VERSION, "key": self.key}
+            self._write(json.dumps(header).encode())
+            self._headed = True
+        data, record = _encode({"type": kind, "n": self._sequence + 1, **fields})
+        self._write(data, durable=durable)
         self._sequence += 1
-        if durable:
-            try:
-                os.fsync(self._descriptor)
-            except OSError as error:
-                raise self._failure("written", error) from error
         return record
 
-    def _write(self, record: Record) -> None:
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
-        data = line.encode("utf-8", "replace") + b"\n"
-        if self._torn:
-            data = b"\n" + data
+    def _write(self, line: bytes, *, durable: bool = False) -> None:
+        data = b"\n" + line + b"\n" if self._torn else line + b"\n"
+        start, torn = self._offset, self._torn
         try:
             written = os.write(self._descriptor, data)
+            self._offset += written
+            self._torn = written < len(data)
+            if self._torn:
+                raise OSError("the disk took only part of the record")
+            if durable:
+                os.fsync(self._descriptor)
+                self._sync_folder()
         except OSError as error:
+            with suppress(OSError):  # what was refused must not count when the file is read again
+                os.ftruncate(self._descriptor, start)
+                self._offset, self._torn = start, torn
             raise self._failure("written", error) from error
-        self._offset += written
-        self._torn = written < len(data)
-        if self._torn:
-            raise self._failure("written", OSError("the disk took only part of the record"))
+
+    def _sync_folder(self) -> None:
+        """Make a new file survive a power cut; its name is an entry of the folder."""
+        if self._named:
+            return
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._named = True
 
     def _failure(self, what: str, error: OSError) -> StorageError:
         reason = error.strerror or str(error)
@@ -209,3 +230,13 @@ class Transcript:
             return (self._media / digest).read_bytes()
         except OSError:
             return None
+
+
+def _encode(record: Record) -> tuple[bytes, Record]:
+    """Return a record as a line, and as it will be read back from it."""
+    line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        return line.encode(), record
+    except UnicodeEncodeError:  # halves of surrogate pairs, which no vendor accepts either
+        data = line.encode("utf-8", "replace")
+        return data, json.loads(data)

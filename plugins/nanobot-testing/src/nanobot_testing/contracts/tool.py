@@ -122,7 +122,10 @@ class ToolContract(PluginContract):
         self, spec: ToolSpec, workspace: Path, tmp_path: Path
     ) -> None:
         """A value of the right type may still be nonsense: an empty text, a NUL, a huge number."""
-        nonsense: dict[str, list[str | int]] = {"string": ["", "\x00", "\ud800", "x" * 70_000], "integer": [-1, 2**63]}
+        nonsense: dict[str, list[str | int]] = {
+            "string": ["", "\x00", "\ud800", "x" * 70_000],
+            "integer": [-1, 2**63],
+        }
 
         async def check() -> None:
             async with open_spec(spec, self.config, tmp_path, plugin=self.plugin) as tool:
