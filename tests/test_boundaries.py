@@ -42,7 +42,8 @@ def test_plugins_import_only_public_names(plugin: Any) -> None:
     private = [
         (path.name, name)
         for path, name in imports(plugin.folder / "src")
-        if name.split(".")[0] == "nanobot" and any(part[0] == "_" for part in name.split(".")[1:])
+        if name.split(".")[0] == "nanobot"
+        and any(part[0] == "_" and part[:2] != "__" for part in name.split(".")[1:])
     ]
     assert not private
 

@@ -38,7 +38,9 @@ def modules_after(arguments: list[str], environment: dict[str, str]) -> set[str]
 
 
 def plugin_modules(modules: set[str]) -> set[str]:
-    return {name.split(".")[0] for name in modules if name.startswith("nanobot_")}
+    """Return the packages of plugins, without the one that holds the command itself."""
+    found = {name.split(".")[0] for name in modules if name.startswith("nanobot_")}
+    return found - {"nanobot_cli_admin"}
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["plugins", "list"]])

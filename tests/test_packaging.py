@@ -12,9 +12,11 @@ import nanobot
 
 HEADINGS = ("## Install", "## Configuration", "## Permissions", "## Limits", "## Removal")
 TIERS = ("bronze", "silver", "gold")
-LIBRARIES = {"nanobot-testing", "nanobot-provider-compat"}
+LIBRARIES = {"nanobot-testing", "nanobot-provider-compat", "nanobot-security"}
+SETS = {"nanobot-cli-admin", "nanobot-command-core", "nanobot-prompt-core"}
+"""What comes with the core: several plugins of a kind in one distribution."""
 SINGULAR = {"commands": "command", "observers": "observer", "prompts": "prompt"}
-SINGULAR |= {"providers": "provider", "tools": "tool"}
+SINGULAR |= {"engines": "engine", "providers": "provider", "routers": "router", "tools": "tool"}
 
 
 def entry_points(distribution: Any) -> dict[str, dict[str, str]]:
@@ -77,7 +79,8 @@ def test_names_agree(plugin: Any) -> None:
         kind = group.rsplit(".", 1)[1]
         for name, value in names.items():
             slug = name.replace("_", "-")
-            assert plugin.name == f"nanobot-{SINGULAR.get(kind, kind)}-{slug}"
+            if plugin.name not in SETS:
+                assert plugin.name == f"nanobot-{SINGULAR.get(kind, kind)}-{slug}"
             assert value.split(".")[0].split(":")[0] == plugin.package
     assert entry_points(plugin) or plugin.name in LIBRARIES or is_bundle(plugin)
 
@@ -89,7 +92,7 @@ def test_files(plugin: Any) -> None:
     tree = ast.parse((plugin.source / "__init__.py").read_text())
     if plugin.name not in LIBRARIES:
         assert len(tree.body) == 1 and ast.get_docstring(tree), "__init__.py: one docstring"
-    assert sorted((plugin.folder / "tests").glob("test_*.py"))
+    assert sorted((plugin.folder / "tests").rglob("test_*.py"))
 
 
 def test_contract_test_is_present(plugin: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -139,7 +140,8 @@ def test_a_session_of_a_newer_version_is_left_alone(nanobot: Any, repository: Pa
     arguments = ("agent", "-w", str(repository), "-m", "Hello!")
     assert nanobot(*arguments, config=config).returncode == 0
     (transcript,) = (repository / "sessions").glob("*.jsonl")
-    newer = transcript.read_text().replace('"v":1', '"v":99', 1)
+    newer, changed = re.subn(r'"v": ?1\b', '"v": 99', transcript.read_text(), count=1)
+    assert changed == 1
     transcript.write_text(newer)
     check(nanobot(*arguments), "99", "pip install --upgrade nanobot-core")
     assert transcript.read_text() == newer

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nanobot.hookspecs import hookimpl, hookspec
-    from nanobot.sdk import Nanobot, RunResult, StreamEvent
+    from nanobot.run_events import RunResult, StreamEvent
+    from nanobot.sdk import Nanobot
 
 __version__ = "0.1.0"
 API_VERSION = 1
@@ -21,8 +22,8 @@ _HOMES = {
     "hookimpl": "nanobot.hookspecs",
     "hookspec": "nanobot.hookspecs",
     "Nanobot": "nanobot.sdk",
-    "RunResult": "nanobot.sdk",
-    "StreamEvent": "nanobot.sdk",
+    "RunResult": "nanobot.run_events",
+    "StreamEvent": "nanobot.run_events",
 }
 
 __all__ = [

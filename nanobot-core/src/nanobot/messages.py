@@ -11,40 +11,41 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NewType
 
-ContextTokens = NewType("ContextTokens", int)
-"""How full the model's window is. Not the bill: see `BilledTokens`."""
+from nanobot.identity import Origin, Principal, Role, Scope, Target
+from nanobot.parts import File, Image, Part, Text, Trust, text_of
+from nanobot.usage import BilledTokens, ContextTokens, Usage
 
-
-class Origin(StrEnum):
-    """Who caused a message."""
-
-    USER = "user"
-    SCHEDULE = "schedule"
-    TRIGGER = "trigger"
-    AGENT = "agent"
-    SYSTEM = "system"
-
-
-class Role(StrEnum):
-    """What a principal may do; `allows` compares."""
-
-    GUEST = "guest"
-    USER = "user"
-    OWNER = "owner"
-
-    def allows(self, needed: Role) -> bool:
-        """Tell whether this role includes the needed one."""
-        order = (Role.GUEST, Role.USER, Role.OWNER)
-        return order.index(self) >= order.index(needed)
-
-
-class Trust(StrEnum):
-    """Where content comes from; the mark stays with it into transcript and memory."""
-
-    TRUSTED = "trusted"
-    UNTRUSTED = "untrusted"
+__all__ = [
+    "AssistantMessage",
+    "BilledTokens",
+    "ContextTokens",
+    "Effect",
+    "Effects",
+    "File",
+    "FinishReason",
+    "Image",
+    "Inbound",
+    "Message",
+    "Origin",
+    "Part",
+    "Principal",
+    "ReasoningBlock",
+    "Role",
+    "Scope",
+    "StopReason",
+    "Target",
+    "Text",
+    "ToolCall",
+    "ToolResult",
+    "ToolUse",
+    "Trust",
+    "Turn",
+    "Usage",
+    "UserMessage",
+    "Workspace",
+    "text_of",
+]
 
 
 class Effect(StrEnum):
@@ -102,91 +103,6 @@ class Effects:
     def repeatable(self) -> bool:
         """Tell whether an interrupted call may be run again."""
         return self.read_only or self.idempotent
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Principal:
-    """Who speaks: a stable identity on one account of one channel, and its role.
-
-    Args:
-        channel: Channel name, such as ``cli`` or ``feishu``.
-        account: Account of the channel on which the message came in.
-        user: The platform's stable user id, never a display name.
-        role: What this user may do.
-    """
-
-    channel: str
-    user: str
-    account: str = "default"
-    role: Role = Role.GUEST
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
-    """Where a message comes from or goes to: one chat, perhaps one thread in it."""
-
-    channel: str
-    chat: str
-    account: str = "default"
-    thread: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
-    """On whose behalf sessions and memory are used; every such call takes one."""
-
-    principal: Principal
-    session_key: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Text:
-    """A piece of text."""
-
-    text: str
-    trust: Trust = Trust.TRUSTED
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Image:
-    """A picture for a vision model.
-
-    Args:
-        data: The encoded bytes.
-        media_type: Such as ``image/png``.
-        name: File name or caption, shown where the picture can not be.
-    """
-
-    data: bytes = field(repr=False)
-    media_type: str
-    name: str = ""
-    trust: Trust = Trust.TRUSTED
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class File:
-    """A file that the model reads on demand with its tools."""
-
-    path: str
-    media_type: str = ""
-    name: str = ""
-    trust: Trust = Trust.UNTRUSTED
-
-
-Part = Text | Image | File
-
-
-def text_of(parts: tuple[Part, ...]) -> str:
-    """Join the text of some parts; pictures and files become a bracketed mention."""
-    out = []
-    for part in parts:
-        if isinstance(part, Text):
-            out.append(part.text)
-        elif isinstance(part, Image):
-            out.append(f"[image: {part.name or part.media_type}]")
-        else:
-            out.append(f"[file: {part.path}]")
-    return "\n".join(out)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -365,59 +281,3 @@ class AssistantMessage:
 
 
 Message = UserMessage | AssistantMessage
-
-
-# --- what it costs -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BilledTokens:
-    """What a vendor charges for.
-
-    Args:
-        input: Prompt tokens, cached ones included.
-        output: Answer tokens, reasoning included.
-        cached: Part of `input` that was read from the vendor's cache.
-        cache_write: Part of `input` that was written to the vendor's cache.
-        reasoning: Part of `output` that was reasoning.
-    """
-
-    input: int = 0
-    output: int = 0
-    cached: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-
-    def __add__(self, other: BilledTokens) -> BilledTokens:
-        return BilledTokens(
-            input=self.input + other.input,
-            output=self.output + other.output,
-            cached=self.cached + other.cached,
-            cache_write=self.cache_write + other.cache_write,
-            reasoning=self.reasoning + other.reasoning,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
-    """What one or several model calls used.
-
-    Args:
-        billed: Tokens charged, summed over the calls.
-        context: How full the window was at the last call.
-        calls: Number of model calls.
-        estimated: True when the vendor reported nothing and the numbers are our estimate.
-    """
-
-    billed: BilledTokens = BilledTokens()
-    context: ContextTokens = ContextTokens(0)
-    calls: int = 0
-    estimated: bool = False
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            billed=self.billed + other.billed,
-            context=other.context or self.context,
-            calls=self.calls + other.calls,
-            estimated=self.estimated or other.estimated,
-        )
