@@ -24,15 +24,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-from nanobot._builtin.plugin import nanobot_commands
 from nanobot._config.migrate import MOVES
-from nanobot._config.schema import Root
+from nanobot._config.schema import CoreSettings
+from nanobot_cli_admin.known import ELSEWHERE
+from nanobot_cli_admin.shapes import SHAPES
+from nanobot_command_core.plugin import nanobot_commands
 
 DOCS = Path(__file__).parent
 REPOSITORY = DOCS.parent
 BLOCK = re.compile(r"(?m)^<!-- generated: (.+?) -->\n(?s:.*?)^<!-- end -->$")
-KINDS = ("tool", "provider", "command", "prompt", "middleware", "observer", "cli", "bundle")
-LIBRARIES = {"nanobot-testing", "nanobot-provider-compat"}
+KINDS = (
+    *("bundle", "engine", "router", "tool", "provider", "command", "prompt"),
+    *("middleware", "observer", "cli"),
+)
+LIBRARIES = {"nanobot-provider-compat", "nanobot-security", "nanobot-testing"}
 UNUSED = {
     "agents.defaults": {
         "providerRetryMode",
@@ -46,20 +51,8 @@ UNUSED = {
         "subagentMaxIterations",
         "failOnToolError",
     },
-    "agents.subagentProfiles.NAME": {"tools", "skills", "model", "maxIterations"},
     "modelPresets.NAME": {"label"},
     "tools": {"workspaceTools"},
-    "channels": {
-        "sendProgress",
-        "sendToolHints",
-        "showReasoning",
-        "sendMaxRetries",
-        "extractDocumentText",
-        "transcriptionProvider",
-        "transcriptionLanguage",
-    },
-    "gateway": {"host", "port", "restartMode"},
-    "api": {"host", "port", "timeout", "apiKey"},
 }
 """Keys that are accepted and checked, and that nothing reads in this version."""
 
@@ -114,7 +107,7 @@ def code(text: str, language: str = "") -> str:
 
 def core_settings() -> Iterator[tuple[str, Mapping[str, Any], bool]]:
     """Yield every key of the core: its path, its JSON schema, and whether it must be given."""
-    schema = Root.model_json_schema()
+    schema = CoreSettings.model_json_schema()
     yield from _settings(schema, schema["$defs"], "")
 
 
@@ -185,6 +178,13 @@ def _bounds(field: Mapping[str, Any]) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
+def elsewhere() -> str:
+    """List the sections that belong to plugins and do not stand at ``<kind>.<name>``."""
+    rows = [(f"`{path}`", f"`{kind}.{name}`") for path, (kind, name) in ELSEWHERE.items()]
+    rows += [(f"`{name}`", (model.__doc__ or "").partition(";")[0]) for name, model in SHAPES.items()]
+    return table(("section", "whose"), sorted(rows))
+
+
 def moves() -> str:
     """List the settings that have another place now."""
     rows = [(f"`{old}`", f"`{new}`") for old, new in MOVES.items()]
@@ -238,7 +238,7 @@ def _prose(text: str) -> str:
 
 
 def slash_commands() -> str:
-    """Describe the commands of the core that are typed in a chat."""
+    """Describe the commands of nanobot-command-core, which are typed in a chat."""
     rows = [
         (f"`/{spec.name} {spec.usage}".strip() + "`", spec.description, f"{spec.role}")
         for spec in nanobot_commands()
@@ -356,8 +356,12 @@ def _rest(text: str) -> str:
     return text.replace("``", "`")
 
 
+_SPEC_PAGES = {"Finding": "[`Finding`](objects.md#finding)"}
+"""Where what a hook returns is described, if not with the specs."""
+
+
 def kinds() -> str:
-    """List the core's kinds: hook, group and spec."""
+    """List the kinds that the core knows: hook, group and spec."""
     hooks = import_module("nanobot.hookspecs")
     rows = []
     for name, function in vars(hooks).items():
@@ -373,7 +377,7 @@ def kinds() -> str:
                     f"`{kind}`",
                     f"[`{name}`](hooks.md#{name})",
                     f"`nanobot.v1.{kind}`",
-                    f"[`{spec[1]}`](specs.md#{spec[1].lower()})",
+                    _SPEC_PAGES.get(spec[1], f"[`{spec[1]}`](specs.md#{spec[1].lower()})"),
                 )
             )
     return table(("kind", "hook", "entry-point group", "spec"), rows)
@@ -428,6 +432,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "cli": cli,
     "core-config": core_config,
     "directory": directory,
+    "elsewhere": elsewhere,
     "errors": errors,
     "file": source,
     "function": function,

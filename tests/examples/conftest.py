@@ -18,7 +18,17 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 UV = shutil.which("uv") or os.environ.get("HATCH_UV", "")
 STRICT = os.environ.get("NANOBOT_TEST_STRICT") == "1"
-HOST = ("nanobot-core", "nanobot-testing", "nanobot-provider-compat", "nanobot-provider-custom")
+HOST = (
+    "nanobot-core",
+    "nanobot-cli-admin",
+    "nanobot-command-core",
+    "nanobot-engine-standard",
+    "nanobot-prompt-core",
+    "nanobot-router-standard",
+    "nanobot-testing",
+    "nanobot-provider-compat",
+    "nanobot-provider-custom",
+)
 _BUILD_TIMEOUT_S = 300
 _NO_REGISTRY = re.compile(
     r"dns error|failed to lookup|name resolution|could not connect|connection (?:refused|reset)|"
@@ -195,7 +205,7 @@ def unreachable(error: RegistryUnreachable) -> None:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return the wheels of the core, the kit and a provider that can be scripted."""
+    """Return the wheels of the core with its parts, the kit, and a provider to script."""
     out = tmp_path_factory.mktemp("wheels")
     folders = {"nanobot-core": ROOT / "nanobot-core"}
     try:

@@ -55,9 +55,9 @@ def test_an_extension_point_is_used_in_a_turn(environment: Any, build: Any, tmp_
     assert answer["results"][-1] == "HELLO!!!"
 
 
-def test_the_whole_turn_of_the_testing_page_passes(environment: Any, tmp_path: Path) -> None:
+def test_the_tests_of_the_testing_page_pass(environment: Any, tmp_path: Path) -> None:
     write("testing.md", tmp_path / "shown")
-    assert "1 passed" in environment.test(tmp_path / "shown")
+    assert "2 passed" in environment.test(tmp_path / "shown")
 
 
 @pytest.mark.parametrize("kind", ["tool", "provider", "command", "prompt", "middleware"])

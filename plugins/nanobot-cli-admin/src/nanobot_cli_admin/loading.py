@@ -17,6 +17,9 @@ DEADLINE_S = 10.0
 """Seconds that the import of a plugin's module may take."""
 
 
+_ANSWERS = ("routers",)  # kinds whose plugins answer questions and offer nothing
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """The plugins that could be registered, by kind, and what became of all."""
@@ -65,7 +68,7 @@ def load_plugins(statuses: Iterable[Status]) -> Loaded:
 
 def needs_owner(kind: str) -> bool:
     """Tell whether plugins of a kind plug into another plugin, a tool, and not into the core."""
-    return not hasattr(hookspecs, f"nanobot_{kind}")
+    return kind not in _ANSWERS and not hasattr(hookspecs, f"nanobot_{kind}")
 
 
 def describable(document: Mapping[str, object], environ: Mapping[str, str]) -> tuple[Status, ...]:

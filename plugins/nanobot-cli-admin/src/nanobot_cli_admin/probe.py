@@ -1,6 +1,7 @@
 """Tests one plugin in a process of its own, run by `nanobot plugins check`.
 
-Usage: ``python -m nanobot_cli_admin.probe ID DISTRIBUTION CONFIG``. Writes ``[state, reason]`` as JSON.
+Usage: ``python -m nanobot_cli_admin.probe ID DISTRIBUTION CONFIG``. Writes ``[state, reason]`` as
+JSON.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def _plugin(entry: Entry, config: Path) -> tuple[State, str]:
     status = next(status for status in loaded.statuses if status.entry == entry)
     if not status.state.usable:
         return status.state, status.reason
-    [offer] = [plugin for plugin in loaded.plugins[entry.kind] if plugin.entry == entry]
-    return _tried(offer, config)
+    offers = [plugin for plugin in loaded.plugins[entry.kind] if plugin.entry == entry]
+    return _tried(offers[0], config) if offers else (State.AVAILABLE, "")
 
 
 def _tried(plugin: Plugin, path: Path) -> tuple[State, str]:

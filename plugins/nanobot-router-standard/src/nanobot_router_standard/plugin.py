@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nanobot import hookimpl
 from nanobot.routing import Route, RouteRequest
+
 from nanobot_router_standard.rules import choose
 
 

@@ -80,4 +80,4 @@ def _in_order(usable: Mapping[str, Candidate]) -> dict[str, Candidate]:
 def _why(name: str, candidate: Candidate) -> str:
     if candidate.env_key:
         return f"{candidate.env_key} is set"
-    return f"provider {name} is configured"
+    return f"providers.{name} is configured"
