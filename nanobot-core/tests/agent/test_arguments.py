@@ -217,8 +217,21 @@ _JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "type properties required items enum anyOf oneOf minimum maxLength "
-                "additionalProperties nullable v command".split()
+                [
+                    "type",
+                    "properties",
+                    "required",
+                    "items",
+                    "enum",
+                    "anyOf",
+                    "oneOf",
+                    "minimum",
+                    "maxLength",
+                    "additionalProperties",
+                    "nullable",
+                    "v",
+                    "command",
+                ]
             ),
             inner,
             max_size=4,

@@ -140,9 +140,7 @@ def test_history_shows_the_last_messages(lab: Any) -> None:
     assert len(reply(lab, "/history").splitlines()) == 6
 
 
-@pytest.mark.parametrize(
-    "count", ["0", "51", "-1", "ten", "1.5", "9" * 5000, "٣", "1 2", "\x00"]
-)
+@pytest.mark.parametrize("count", ["0", "51", "-1", "ten", "1.5", "9" * 5000, "٣", "1 2", "\x00"])
 def test_history_wants_a_sensible_number(lab: Any, count: str) -> None:
     assert "from 1 to 50" in reply(lab, f"/history {count}")
 

@@ -113,9 +113,7 @@ def _lines(lab: Any) -> list[bytes]:
     return lines
 
 
-def test_the_number_of_writes(
-    lab: Any, lab_module: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_writes(lab: Any, lab_module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the test above covers all of them."""
     sizes: list[int] = []
     real = os.write

@@ -326,9 +326,7 @@ def test_a_picture_that_is_gone_becomes_a_mention(machine: Machine, tmp_path: Pa
 # --- what is sent ------------------------------------------------------------------------------
 
 
-@given(
-    sizes=st.lists(st.integers(1, 500), min_size=1, max_size=60), budget=st.integers(1, 2000)
-)
+@given(sizes=st.lists(st.integers(1, 500), min_size=1, max_size=60), budget=st.integers(1, 2000))
 def test_the_first_turn_sent_moves_on_only(sizes: list[int], budget: int) -> None:
     starts = [first_turn(sizes[: n + 1], budget) for n in range(len(sizes))]
     assert starts == sorted(starts), "what was left out stays out"

@@ -1,4 +1,4 @@
-"""The host: a plugin that fails to import, register or answer is left out with a reason in words."""
+"""The host: a plugin that fails to import, register or answer is left out, with a reason."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ def test_a_factory_that_hangs_is_given_up(lab: Any) -> None:
 
     async def work(registry: Any) -> None:
         registry._deadline_s = 0.01
-        with pytest.raises(PluginError, match="did not open within 0.01 s"):
+        with pytest.raises(PluginError, match=r"did not open within 0\.01 s"):
             await registry.open("tools", "slow")
         await cancelled.wait()
 

@@ -63,7 +63,19 @@ def test_corpus(corpus: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["", "\x00", "\n", "\ud800", "a\udfffb", "é" * 300, "😀" * 5000, "CON", "~root", "a/../..", "."],
+    [
+        "",
+        "\x00",
+        "\n",
+        "\ud800",
+        "a\udfffb",
+        "é" * 300,
+        "😀" * 5000,
+        "CON",
+        "~root",
+        "a/../..",
+        ".",
+    ],
 )
 def test_more_keys(tmp_path: Path, key: str) -> None:
     _contained(tmp_path, key)

@@ -67,6 +67,11 @@ def _default(usable: Mapping[str, Candidate]) -> Route | None:
         spec = candidate.spec
         if spec.needs_key and spec.default_model:
             return Route(provider=name, model=spec.default_model, reason=_why(name, candidate))
+    for name, candidate in _in_order(usable).items():
+        if candidate.base_url and not candidate.spec.last_resort:  # a server of the user's own
+            return Route(
+                provider=name, model=candidate.spec.default_model, reason=_why(name, candidate)
+            )
     for name, candidate in usable.items():
         if candidate.spec.last_resort:
             return Route(provider=name, model=candidate.spec.default_model, reason=SETUP_HINT)
