@@ -27,7 +27,7 @@ import click
 from nanobot._config.migrate import MOVES
 from nanobot._config.schema import CoreSettings
 from nanobot_cli_admin.known import ELSEWHERE
-from nanobot_cli_admin.shapes import SHAPES
+from nanobot_cli_admin.shapes import SHAPES, SubagentProfile
 from nanobot_command_core.plugin import nanobot_commands
 
 DOCS = Path(__file__).parent
@@ -66,6 +66,7 @@ MEANINGS = {
     "content": "The text of a completed stretch, or what a tool returned.",
     "delta": "Text to append to what is already shown.",
     "error": "What went wrong, empty when nothing did.",
+    "limits": "When a turn must come to an end.",
     "host": "What a command may know about nanobot.",
     "model": "The model that answered.",
     "name": "Name of the tool.",
@@ -180,9 +181,12 @@ def _bounds(field: Mapping[str, Any]) -> str:
 
 def elsewhere() -> str:
     """List the sections that belong to plugins and do not stand at ``<kind>.<name>``."""
-    rows = [(f"`{path}`", f"`{kind}.{name}`") for path, (kind, name) in ELSEWHERE.items()]
-    rows += [(f"`{name}`", (model.__doc__ or "").partition(";")[0]) for name, model in SHAPES.items()]
-    return table(("section", "whose"), sorted(rows))
+    rows = [(path, f"the plugin `{kind}.{name}`") for path, (kind, name) in ELSEWHERE.items()]
+    known = {**SHAPES, "agents.subagentProfiles.NAME": SubagentProfile}
+    for path, model in known.items():
+        keys = (field.alias or name for name, field in model.model_fields.items())
+        rows.append((path, f"shared; keys {', '.join(f'`{key}`' for key in keys)}"))
+    return table(("section", "whose"), ((f"`{path}`", whose) for path, whose in sorted(rows)))
 
 
 def moves() -> str:

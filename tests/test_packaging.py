@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nanobot
+from nanobot._names import STANDARD_PARTS
 
 HEADINGS = ("## Install", "## Configuration", "## Permissions", "## Limits", "## Removal")
 TIERS = ("bronze", "silver", "gold")
@@ -39,6 +40,10 @@ def is_bundle(distribution: Any) -> bool:
 
 def test_core_version_is_the_code_version(core: Any) -> None:
     assert core.project["version"] == nanobot.__version__
+
+
+def test_the_standard_parts_are_what_the_core_depends_on(core: Any) -> None:
+    assert set(STANDARD_PARTS) == {n for n in core.depends if n.startswith("nanobot-")}
 
 
 def test_changelog_begins_with_the_version(distribution: Any) -> None:

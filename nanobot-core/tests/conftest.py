@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -49,3 +49,29 @@ def corpus() -> Any:
         return items
 
     return read
+
+
+@pytest.fixture
+def dist(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes the metadata of a distribution; returns its path entry."""
+
+    def write(
+        name: str,
+        entries: str | bytes,
+        *,
+        version: str = "1.0",
+        head: str | bytes = "",
+        site: str = "site",
+        folder: str = "",
+        metadata: str = "METADATA",
+    ) -> Path:
+        path = tmp_path / site / (folder or f"{name.replace('-', '_')}-{version}.dist-info")
+        path.mkdir(parents=True, exist_ok=True)
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+        text += head.encode() if isinstance(head, str) else head
+        (path / metadata).write_bytes(text + b"\n\nThe description.\nName: not-this-one\n")
+        data = entries if isinstance(entries, bytes) else entries.encode()
+        (path / "entry_points.txt").write_bytes(data)
+        return path.parent
+
+    return write

@@ -25,6 +25,7 @@ HOST = (
     "nanobot-engine-standard",
     "nanobot-prompt-core",
     "nanobot-router-standard",
+    "nanobot-security",
     "nanobot-testing",
     "nanobot-provider-compat",
     "nanobot-provider-custom",

@@ -19,6 +19,14 @@ _SINGULAR = {
     "routers": "router",
     "observers": "observer",
 }
+STANDARD_PARTS = (
+    "nanobot-cli-admin",
+    "nanobot-command-core",
+    "nanobot-engine-standard",
+    "nanobot-prompt-core",
+    "nanobot-router-standard",
+)
+"""What the core depends on; a list of allowed plugins need not name them."""
 _GROUP = re.compile(r"nanobot\.v(\d+)\.([a-z_]+)")
 
 

@@ -1,11 +1,10 @@
-"""Distributions on a path of their own, and modules that come from nowhere."""
+"""Modules that come from nowhere, and hosts of them."""
 
 from __future__ import annotations
 
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,32 +13,6 @@ from nanobot._plugins.catalog import Entry
 from nanobot._plugins.host import Host
 from nanobot._plugins.status import State, Status
 from nanobot.hookspecs import hookimpl
-
-
-@pytest.fixture
-def dist(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes the metadata of a distribution; returns its path entry."""
-
-    def write(
-        name: str,
-        entries: str | bytes,
-        *,
-        version: str = "1.0",
-        head: str | bytes = "",
-        site: str = "site",
-        folder: str = "",
-        metadata: str = "METADATA",
-    ) -> Path:
-        path = tmp_path / site / (folder or f"{name.replace('-', '_')}-{version}.dist-info")
-        path.mkdir(parents=True, exist_ok=True)
-        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
-        text += head.encode() if isinstance(head, str) else head
-        (path / metadata).write_bytes(text + b"\n\nThe description.\nName: not-this-one\n")
-        data = entries if isinstance(entries, bytes) else entries.encode()
-        (path / "entry_points.txt").write_bytes(data)
-        return path.parent
-
-    return write
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from dataclasses import replace
 
 from nanobot import _names
+from nanobot._boot import refusals
+from nanobot._boot.probing import first_model, listening
 from nanobot._boot.sections import Sections
 from nanobot._config import Config
 from nanobot._config.schema import Defaults, Fallback, Preset
@@ -14,12 +15,8 @@ from nanobot._plugins.host import Host, Plugin
 from nanobot._plugins.registry import Registry
 from nanobot.engine import ModelChoice
 from nanobot.errors import ConfigError, NanobotError, PluginMissing
-from nanobot.provider import ModelLister
 from nanobot.routing import Candidate, Route, RouteRequest
 from nanobot.specs import ProviderSpec
-
-PROBE_CONNECT_S = 0.3
-PROBE_LIST_S = 2.0
 
 
 class Models:
@@ -32,6 +29,7 @@ class Models:
         self._sections = sections
         self._loaded: set[str] = set()
         self._all_loaded = False
+        self._unusable: dict[str, str] = {}
         self.notices: list[str] = []
 
     async def presets(
@@ -48,7 +46,7 @@ class Models:
             try:
                 made[name] = (await self._choice(setting), *fallbacks)
             except NanobotError as error:
-                self.notices.append(f"model preset {name!r} can not be used: {error.message}")
+                self._tell(f"model preset {name!r} can not be used: {error.message}")
         active = preset or ("" if model else defaults.model_preset or "")
         if active and active != "default":
             if active not in made:
@@ -68,7 +66,7 @@ class Models:
             try:
                 choices.append(await self._fallback(setting, defaults))
             except NanobotError as error:
-                self.notices.append(f"a fallback model can not be used: {error.message}")
+                self._tell(f"a fallback model can not be used: {error.message}")
         return tuple(choices)
 
     async def _fallback(self, setting: str | Fallback, defaults: Defaults) -> ModelChoice:
@@ -118,7 +116,7 @@ class Models:
             ConfigError: None fits.
         """
         if provider != "auto":
-            return self._explicit(model, provider)
+            return await self._with_model(self._explicit(model, provider))
         prefix = _names.snake(model.partition("/")[0]) if "/" in model else ""
         if prefix and self._known(prefix):
             candidate = self._candidate(prefix)
@@ -135,51 +133,49 @@ class Models:
         answer = self._host.first(
             "nanobot_route_model", request=RouteRequest(model=model, candidates=candidates)
         )
-        if not isinstance(answer, Route):
+        if not isinstance(answer, Route) or answer.provider not in candidates:
             raise self._unroutable(model, prefix)
+        answer = await self._with_model(answer)
         if candidates[answer.provider].spec.last_resort:
-            self.notices.append(answer.reason)
+            self._tell(answer.reason)
         elif not model:
-            self.notices.append(f"Asking {answer.provider}/{answer.model}: {answer.reason}.")
+            self._tell(f"Asking {answer.provider}/{answer.model}: {answer.reason}.")
         return answer
 
     def _explicit(self, model: str, provider: str) -> Route:
         name = _names.snake(provider)
         if not self._known(name):
-            raise PluginMissing(
-                f"provider {provider!r} is not installed (agents.defaults.provider, or a preset)",
-                plugin=f"providers.{name}",
-                remedy=f"{_names.install_hint('providers', name)}   "
-                f"Installed: {', '.join(sorted(self._installed())) or 'none'}.",
-            )
+            raise self._missing(name)
         spec = self._plugin(name)[0].spec
         assert isinstance(spec, ProviderSpec)
         prefix, _, rest = model.partition("/")
         bare = rest if rest and _names.snake(prefix) == name else model
-        if not (bare or spec.default_model):
-            raise ConfigError(
-                f"provider {provider!r} has no default model",
-                remedy="Name one: nanobot config set agents.defaults.model MODEL",
-            )
         return Route(
             provider=name, model=bare or spec.default_model, reason="the configuration names it"
         )
 
+    async def _with_model(self, route: Route) -> Route:
+        """Complete a route that leaves the model to the provider: its first one is taken."""
+        if route.model:
+            return route
+        model = await self._first_model(route.provider)
+        if not model:
+            raise refusals.no_model(route.provider)
+        return replace(route, model=model)
+
     def _unroutable(self, model: str, prefix: str) -> NanobotError:
-        if prefix and prefix in self._installed():
+        if prefix in self._installed() and prefix not in self._unusable:
             spec = self._plugin(prefix)[0].spec
             assert isinstance(spec, ProviderSpec)
-            keys = " or ".join(spec.env_keys) or "its key"
-            return ConfigError(
-                f"provider {prefix!r} has no key, so model {model!r} can not be asked",
-                remedy=f"Set {keys} in the environment, or "
-                f"nanobot config set providers.{_names.camel(prefix)}.apiKey KEY",
-            )
-        return ConfigError(
-            f"no provider is configured for model {model!r}",
-            remedy="Name one with agents.defaults.provider, or install it: "
-            f"{_names.install_hint('providers', prefix or 'NAME')}   (see nanobot status)",
-        )
+            return refusals.no_key(spec, model)
+        if any(status.entry.id == f"providers.{prefix}" for status in self._host.statuses()):
+            self._unusable.setdefault(prefix, self._missing(prefix).message)
+        reasons = [self._unusable.get(prefix), *self._unusable.values()]
+        return refusals.no_provider(model, prefix, next(filter(None, reasons), ""))
+
+    def _missing(self, name: str) -> PluginMissing:
+        adopted = bool(self._section_of(name))
+        return refusals.missing(name, self._host.statuses(), adopted=adopted)
 
     # --- candidates -----------------------------------------------------------------------------
 
@@ -212,14 +208,7 @@ class Models:
             for plugin in self._registry.plugins("providers").values():
                 if plugin.spec.adopts:  # type: ignore[attr-defined]
                     return plugin, self._section_of(name)
-        status = next((s for s in self._host.statuses() if s.entry.id == f"providers.{name}"), None)
-        reason = f": {status.reason}" if status and status.reason else ""
-        hint = _names.install_hint("providers", name if status else "custom")
-        raise PluginMissing(
-            f"no plugin can serve provider {name!r}{reason}",
-            plugin=f"providers.{name}",
-            remedy=f"{hint}   (nanobot plugins list shows what is installed)",
-        )
+        raise self._missing(name)
 
     def _load(self, name: str | None) -> None:
         """Load one provider plugin, or all; a gateway with 40 vendors installed imports one."""
@@ -236,7 +225,11 @@ class Models:
             spec = plugin.spec
             assert isinstance(spec, ProviderSpec)
             section = self._sections.named(spec, "providers", alias)
-        except NanobotError:
+        except PluginMissing:
+            return None
+        except NanobotError as error:
+            self._unusable[name] = error.message
+            self._tell(f"provider {name!r} can not be used: {error.message}")
             return None
         written = [w for w in self._sections.names() if _names.snake(w) == name]
         key = getattr(section, "api_key", None)
@@ -262,29 +255,27 @@ class Models:
     # --- servers that are already running ---------------------------------------------------------
 
     async def _running(self, candidates: Mapping[str, Candidate]) -> Route | None:
-        """Find a local server that runs at its default port and offers a model."""
-        local = {name: c for name, c in candidates.items() if c.spec.probe_url}
-        open_ports = await asyncio.gather(*(_listens(c.spec.probe_url) for c in local.values()))
-        for (name, candidate), listens in zip(local.items(), open_ports, strict=True):
-            model = await self._first_model(name) if listens else ""
+        """Find a local server that runs at its default address and offers a model."""
+        for name in await listening(candidates):
+            model = await self._first_model(name)
             if model:
-                title = candidate.spec.title or name
-                self.notices.append(
-                    f"Asking {name}/{model}: {title} runs at {candidate.spec.probe_url}."
-                )
+                spec = candidates[name].spec
+                title = spec.title or name
+                self._tell(f"Asking {name}/{model}: {title} runs at {spec.probe_url}.")
                 return Route(provider=name, model=model, reason=f"{title} is running")
         return None
 
     async def _first_model(self, name: str) -> str:
         try:
-            async with asyncio.timeout(PROBE_LIST_S):
-                provider = await self._registry.open("providers", name)
-                found: Sequence[object] = (
-                    await provider.list_models() if isinstance(provider, ModelLister) else ()
-                )
-        except (NanobotError, TimeoutError):
+            plugin, alias = self._plugin(name)
+            section = self._sections.named(plugin.spec, "providers", alias)
+            return await first_model(await self._registry.open_plugin(plugin, section, alias=alias))
+        except NanobotError:
             return ""
-        return str(getattr(found[0], "id", "")) if found else ""
+
+    def _tell(self, notice: str) -> None:
+        if notice not in self.notices:
+            self.notices.append(notice)
 
 
 def _is_set_up(candidate: Candidate) -> bool:
@@ -293,14 +284,3 @@ def _is_set_up(candidate: Candidate) -> bool:
     if spec.needs_key:
         return candidate.has_key
     return candidate.configured and bool(candidate.base_url) and not spec.last_resort
-
-
-async def _listens(url: str) -> bool:
-    place = urlsplit(url)
-    try:
-        async with asyncio.timeout(PROBE_CONNECT_S):
-            _, writer = await asyncio.open_connection(place.hostname, place.port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 
 def zone(name: str, mode: str) -> tzinfo:
@@ -19,5 +19,5 @@ def zone(name: str, mode: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    except ZoneInfoNotFoundError:
+    except (KeyError, ValueError, OSError):
         return UTC

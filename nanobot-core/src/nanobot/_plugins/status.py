@@ -12,9 +12,6 @@ from nanobot import _names, strict_json
 from nanobot._plugins.catalog import Catalog, Entry, incompatibility
 from nanobot.paths import write_private
 
-STRUCTURE = ("engines", "routers")
-"""Kinds without which there is no turn; a list of allowed plugins need not name them."""
-
 
 class State(StrEnum):
     """What became of a plugin."""
@@ -130,8 +127,8 @@ def _judge_one(
     def status(state: State, reason: str = "") -> Status:
         return Status(entry=entry, state=state, reason=reason)
 
-    listed = wanted.allow is None or entry.id in wanted.allow or entry.kind in STRUCTURE
-    if not listed:
+    allowed = wanted.allow is None or entry.id in wanted.allow
+    if not allowed and entry.distribution not in _names.STANDARD_PARTS:
         return status(State.DISABLED, f"not listed in {wanted.allowed_by}")
     if entry.id in wanted.disabled:
         return status(State.DISABLED, "listed in plugins.disabled")

@@ -32,7 +32,7 @@ def write(folder: Path, *texts: str, key: str = KEY) -> Path:
 def read(folder: Path, key: str = KEY) -> list[str]:
     """Return the texts of all records."""
     with Transcript(folder, key) as transcript:
-        return [record.get("text") for record in transcript.read() if record["type"] == "said"]
+        return [record.get("text", "") for record in transcript.read() if record["type"] == "said"]
 
 
 def test_records_are_read_back_as_they_were_returned(tmp_path: Path) -> None:

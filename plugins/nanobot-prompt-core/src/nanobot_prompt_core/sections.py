@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
-import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from nanobot.config import PluginConfig
 from nanobot.context import PluginContext
-from nanobot.messages import Turn
+from nanobot.errors import ToolError
+from nanobot.messages import Turn, Workspace
 from nanobot.prompt import Prompt
+from nanobot_security import Disk
 
 MAX_CHARS = 16_000
 
@@ -40,29 +42,33 @@ class Identity:
 
 
 class TextFile:
-    """Shows a file of the workspace, read again only when it changed."""
+    """Shows a file of the workspace, read again only when it changed.
+
+    It is opened through the disk guard like any other: a link that a tool has planted leads no
+    further than the tool itself could go.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._seen: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._seen: dict[Path, tuple[tuple[float, int], str]] = {}
 
     async def render(self, turn: Turn) -> str:
-        path = turn.workspace.root / self._name
+        return await asyncio.to_thread(self._render, turn.workspace)
+
+    def _render(self, workspace: Workspace) -> str:
         try:
-            found = path.lstat()  # a link may lead out of the workspace
-            if not stat.S_ISREG(found.st_mode):
-                return ""
-            stamp = (found.st_mtime_ns, found.st_size)
-            known = self._seen.get(path)
-            if known is None or known[0] != stamp:
-                known = self._seen[path] = (stamp, self._read(path))
-        except OSError:
+            opened = Disk.of(workspace).open(self._name)
+        except ToolError:
             return ""
+        with opened.file as file:
+            stamp = (opened.stat.mtime, opened.stat.size)
+            known = self._seen.get(workspace.root)
+            if known is None or known[0] != stamp:
+                text = self._shown(file.read(4 * MAX_CHARS + 1))
+                known = self._seen[workspace.root] = (stamp, text)
         return known[1]
 
-    def _read(self, path: Path) -> str:
-        with path.open("rb") as file:
-            data = file.read(4 * MAX_CHARS + 1)
+    def _shown(self, data: bytes) -> str:
         text = data.decode("utf-8", "replace").strip()
         if len(text) > MAX_CHARS:
             text = f"{text[:MAX_CHARS]}\n[{self._name} goes on; read it for the rest.]"

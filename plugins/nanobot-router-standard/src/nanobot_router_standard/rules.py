@@ -31,7 +31,7 @@ def choose(request: RouteRequest) -> Route | None:
 
 def _by_prefix(model: str, usable: Mapping[str, Candidate]) -> Route | None:
     prefix, _, rest = model.partition("/")
-    name = prefix.replace("-", "_").lower()
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).replace("-", "_").lower()
     if rest and name in usable:
         return Route(provider=name, model=rest, reason=f"the model's prefix names {name}")
     return None
@@ -66,6 +66,11 @@ def _default(usable: Mapping[str, Candidate]) -> Route | None:
         spec = candidate.spec
         if spec.needs_key and spec.default_model:
             return Route(provider=name, model=spec.default_model, reason=_why(name, candidate))
+    for name, candidate in _in_order(usable).items():
+        if candidate.base_url and not candidate.spec.last_resort:  # a server of the user's own
+            return Route(
+                provider=name, model=candidate.spec.default_model, reason=_why(name, candidate)
+            )
     for name, candidate in usable.items():
         if candidate.spec.last_resort:
             return Route(provider=name, model=candidate.spec.default_model, reason=SETUP_HINT)
