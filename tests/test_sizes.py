@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-CORE_LINES = 5000
 CORE_FILE_LINES = 300
 CORE_FUNCTION_LINES = 60
 PLUGIN_FILE_LINES = 600
@@ -29,11 +28,6 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def files(distribution: Any) -> list[Path]:
     return sorted((distribution.folder / "src").rglob("*.py"))
-
-
-def test_core_as_a_whole(core: Any) -> None:
-    total = sum(lines_of(path) for path in files(core))
-    assert total <= CORE_LINES, f"the core has {total} lines; move a feature into a plugin"
 
 
 def test_files(distribution: Any) -> None:
