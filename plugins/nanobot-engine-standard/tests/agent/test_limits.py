@@ -10,7 +10,16 @@ import pytest
 from nanobot.engine import Limits
 from nanobot.errors import BlockedAddress, OutsideWorkspace, RateLimitError, TransportError
 from nanobot.events import ToolFinished
-from nanobot.messages import BilledTokens, StopReason, ToolResult, Usage, UserMessage, text_of
+from nanobot.messages import (
+    AssistantMessage,
+    BilledTokens,
+    FinishReason,
+    StopReason,
+    ToolResult,
+    Usage,
+    UserMessage,
+    text_of,
+)
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}}
 
@@ -57,6 +66,15 @@ def test_the_summary_is_kept_and_its_request_is_not(lab: Any, lab_module: Any) -
     sent = lab.model.requests[-1].messages
     assert [text_of(m.parts) for m in sent if isinstance(m, UserMessage)] == ["go", "go on"]
     assert sent[-2].text == "Half done."
+
+
+def test_the_summary_is_no_part_of_an_answer_that_was_cut(lab: Any) -> None:
+    lab.limits = Limits(max_iterations=1)
+    lab.model.says("Once upon", finish=FinishReason.LENGTH).says("I ran out.").says("ok")
+    assert lab.finished(lab.run("tell")).content == "I ran out."
+    lab.run("go on")
+    answers = [m.text for m in lab.model.requests[-1].messages if isinstance(m, AssistantMessage)]
+    assert answers == ["Once upon", "I ran out."]
 
 
 # --- progress ----------------------------------------------------------------------------------

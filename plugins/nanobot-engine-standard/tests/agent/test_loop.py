@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from nanobot import log
 from nanobot.errors import ToolError
 from nanobot.events import (
     ReasoningDelta,
@@ -210,6 +211,18 @@ def test_a_tool_that_fails_tells_the_model_why(
     (finished,) = lab.of(events, ToolFinished)
     assert finished.result.kind == kind and words in finished.result.text
     assert lab.finished(events).stop_reason is StopReason.COMPLETED
+
+
+def test_a_crash_of_a_tool_is_logged_without_secrets(
+    lab: Any, lab_module: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.remember_secret("hunter2-hunter2")
+    lab.raises("bad", ValueError("wrong key hunter2-hunter2"))
+    lab.model.calls(lab_module.call("bad")).says("ok")
+    (finished,) = lab.of(lab.run("go"), ToolFinished)
+    assert finished.result.text == "bad failed: ValueError: wrong key ***"
+    logged = capsys.readouterr().err
+    assert "tool_crashed" in logged and "Traceback" in logged and "hunter2" not in logged
 
 
 def test_a_tool_that_returns_no_result_has_failed(lab: Any, lab_module: Any) -> None:

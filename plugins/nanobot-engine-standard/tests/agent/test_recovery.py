@@ -128,6 +128,8 @@ def test_nameless_calls_are_asked_for_again(lab: Any, lab_module: Any, text: str
     assert len(tool.requests) == 1 and not lab.of(events, ToolFinished)[0].result.is_error
     assert "had no name" in note_of(lab.model.requests[1])
     assert lab.finished(events).content == "Done."
+    said = [m.text for m in lab.model.requests[-1].messages if isinstance(m, AssistantMessage)]
+    assert said == ([text] if text else []) + [""], "each answer stays a message of its own"
 
 
 def test_after_two_nameless_answers_words_are_asked_for(lab: Any, lab_module: Any) -> None:
@@ -141,7 +143,7 @@ def test_after_two_nameless_answers_words_are_asked_for(lab: Any, lab_module: An
 def test_nameless_calls_without_end_come_to_an_end(lab: Any, lab_module: Any) -> None:
     lab.model.always(lab_module.answer(calls=[lab_module.call("")]))
     end = lab.finished(lab.run("go"))
-    assert end.stop_reason is StopReason.EMPTY and len(lab.model.requests) <= 4
+    assert end.stop_reason is StopReason.EMPTY and len(lab.model.requests) == 3
 
 
 def test_named_calls_run_though_others_have_no_name(lab: Any, lab_module: Any) -> None:

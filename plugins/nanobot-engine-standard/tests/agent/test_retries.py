@@ -175,11 +175,15 @@ def test_a_bug_in_a_provider_hands_over_too(lab: Any, bug: BaseException) -> Non
     assert "main failed unexpectedly" in lab.notices(events, "fallback")[0]
 
 
-def test_a_bug_in_the_only_provider_is_an_error_in_words(lab: Any) -> None:
+def test_a_bug_in_the_only_provider_is_an_error_in_words(
+    lab: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     lab.model.fails(KeyError("choices"), "Half an ")
     end = lab.finished(lab.run("hi"))
     assert end.stop_reason is StopReason.ERROR and end.content == "Half an "
     assert end.error == "main failed unexpectedly: KeyError: 'choices'"
+    logged = capsys.readouterr().err
+    assert "provider_crashed" in logged and "Traceback" in logged
 
 
 # --- answers against the contract ---------------------------------------------------------------
