@@ -113,3 +113,9 @@ def test_the_error_does_not_quote_the_text() -> None:
         with pytest.raises(JsonError) as caught:
             loads(text)
         assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1E309.", "[1e999,2.]", "-1e400-"])
+def test_a_refused_number_before_other_faults_is_told(text: str) -> None:
+    with pytest.raises(JsonError, match="too large"):
+        loads(text)

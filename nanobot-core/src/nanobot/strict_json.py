@@ -12,7 +12,9 @@ import re
 from functools import lru_cache
 from typing import Any
 
-_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|-?\d[\d.eE+-]*+|-?[A-Za-z]++', re.DOTALL)
+_TOKENS = re.compile(
+    r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?|-?[A-Za-z]++', re.DOTALL
+)
 _COLON = re.compile(r"\s*:")
 
 
