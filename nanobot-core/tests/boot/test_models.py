@@ -169,7 +169,7 @@ def test_a_model_whose_provider_has_no_key(shop: Any) -> None:
 
 @pytest.mark.parametrize(
     ("model", "hint"),
-    [("moonshot/kimi", "pip install nanobot-provider-moonshot"), ("kimi", "nanobot-provider-NAME")],
+    [("moonshot/kimi", "pip install nanobot-provider-moonshot"), ("kimi", "nanobot status")],
 )
 def test_a_model_that_nobody_knows(shop: Any, model: str, hint: str) -> None:
     """The offline provider does not answer in another model's name."""
@@ -408,7 +408,7 @@ def test_nothing_at_all_is_set_up(shop: Any) -> None:
 
 
 def test_nothing_at_all_is_installed(shop: Any) -> None:
-    with pytest.raises(ConfigError, match="no provider is configured"):
+    with pytest.raises(ConfigError, match="no model is set up"):
         shop.chosen()
 
 

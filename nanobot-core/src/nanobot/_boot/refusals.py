@@ -57,8 +57,14 @@ def no_provider(model: str, prefix: str, reason: str) -> NanobotError:
     """
     if reason:
         return ConfigError(f"no provider can be asked for model {model!r}: {reason}")
+    if not model:
+        return ConfigError(
+            "no model is set up, and nothing that is installed can answer without one",
+            remedy="pip install nanobot-bundle-standard   or the provider that you want, "
+            "nanobot-provider-<vendor>; then set its key (nanobot status shows what is there)",
+        )
+    hint = _names.install_hint("providers", prefix) if prefix else "nanobot status shows them"
     return ConfigError(
         f"no provider is configured for model {model!r}",
-        remedy="Name one with agents.defaults.provider, or install it: "
-        f"{_names.install_hint('providers', prefix or 'NAME')}   (see nanobot status)",
+        remedy=f"Name one with agents.defaults.provider, or install it: {hint}",
     )

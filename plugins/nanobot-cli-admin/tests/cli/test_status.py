@@ -116,7 +116,7 @@ def test_a_provider_that_is_not_installed(nanobot: Any, vendors: Any, config: An
 def test_no_provider_at_all(nanobot: Any, plugin_dir: Any) -> None:
     result = nanobot("status", status=1)
     assert "none can be asked" in result.stdout
-    assert "pip install nanobot-provider-" in result.stderr
+    assert "pip install nanobot-bundle-standard" in result.stderr
 
 
 def test_a_local_server_shows_its_address(nanobot: Any, vendors: Any) -> None:
