@@ -65,8 +65,31 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert advice({"api": {"apiKey": "${NOPE}"}}) == []
 
 
-def test_the_first_answer_comes_with_the_advice(tmp_path: Path) -> None:
+PROVIDER = """
+from nanobot import hookimpl
+from nanobot.specs import ProviderSpec
+
+@hookimpl
+def nanobot_providers():
+    return [
+        ProviderSpec(
+            name="last", factory="x:y", needs_key=False, last_resort=True, default_model="m"
+        )
+    ]
+"""
+
+
+def test_the_first_answer_comes_with_the_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a user sees who starts the agent with a file that has problems."""
+    metadata = tmp_path / "site" / "nanobot_provider_last-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Name: nanobot-provider-last\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[nanobot.v1.providers]\nlast = nanobot_last\n")
+    (tmp_path / "site" / "nanobot_last.py").write_text(PROVIDER)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("NANOBOT_PLUGINS", "providers.last")
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"channels": {"telgram": {}}, "api": {"host": "0.0.0.0"}}))
     path.chmod(0o600)
