@@ -17,7 +17,7 @@ from typing import Any
 
 import pluggy
 
-from nanobot import hookspecs
+from nanobot import _names, hookspecs
 from nanobot._plugins.catalog import Entry
 from nanobot._plugins.status import State, Status
 from nanobot.engine import EngineSpec
@@ -215,7 +215,7 @@ class Host:
                 yield entry, spec
 
     def first(self, hook: str, **arguments: object) -> Any:
-        """Ask a question of the plugins, the core last; the first answer that is not None wins."""
+        """Ask the plugins a question, the standard parts last; the first answer wins."""
         for entry, call in self._implementations(hook, arguments):
             try:
                 answer = _now(call())
@@ -242,7 +242,7 @@ class Host:
             for impl in caller.get_hookimpls()
             if impl.plugin_name in self._modules
         ]
-        return sorted(found, key=lambda pair: pair[0].id)
+        return sorted(found, key=lambda pair: (_is_standard(pair[0]), pair[0].id))
 
     # --- entries --------------------------------------------------------------------------------
 
@@ -271,6 +271,10 @@ class Host:
             if own.value == entry.value and own.kind == kind and own.name == name:
                 return own
         return entry
+
+
+def _is_standard(entry: Entry) -> bool:
+    return entry.distribution in _names.STANDARD_PARTS
 
 
 def _key(entry: Entry) -> str:
