@@ -26,6 +26,7 @@ from nanobot.messages import (
     text_of,
 )
 from nanobot.specs import ToolDefinition, ToolSpec
+from nanobot_engine_standard.toolbox import MAX_PARALLEL
 from nanobot_testing import run
 
 NUMBER = {
@@ -101,6 +102,26 @@ def test_reads_run_at_once(lab: Any, lab_module: Any) -> None:
 
     events = run(go(), seconds=5)
     assert [e.result.text for e in lab.of(events, ToolFinished)] == ["saw 0", "saw 1", "saw 2"]
+
+
+def test_only_so_many_reads_run_at_once(lab: Any, lab_module: Any) -> None:
+    running = most = 0
+
+    async def look(request: Any, turn: Any) -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        running -= 1
+        return request.call_id  # type: ignore[no-any-return]
+
+    lab.tool("look", look, read_only=True)
+    calls = [lab_module.call("look", id=str(number)) for number in range(20)]
+    lab.model.calls(*calls).says("ok")
+    events = lab.run("look")
+    assert most == MAX_PARALLEL == 8
+    assert [e.result.text for e in lab.of(events, ToolFinished)] == [call.id for call in calls]
 
 
 def test_writes_run_one_by_one(lab: Any, lab_module: Any) -> None:
