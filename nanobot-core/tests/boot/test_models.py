@@ -407,6 +407,13 @@ def test_nothing_at_all_is_set_up(shop: Any) -> None:
     assert "pip install nanobot-provider-openai" in notice and "nanobot onboard" in notice
 
 
+def test_a_vendor_without_its_key_is_told_by_the_variable(shop: Any) -> None:
+    shop.sell("deepseek", env_keys=("DEEPSEEK_API_KEY",), default_model="d")
+    with pytest.raises(ConfigError, match="no model is set up") as caught:
+        shop.chosen()
+    assert "Set DEEPSEEK_API_KEY" in caught.value.remedy
+
+
 def test_nothing_at_all_is_installed(shop: Any) -> None:
     with pytest.raises(ConfigError, match="no model is set up"):
         shop.chosen()

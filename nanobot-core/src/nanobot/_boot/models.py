@@ -134,7 +134,7 @@ class Models:
             "nanobot_route_model", request=RouteRequest(model=model, candidates=candidates)
         )
         if not isinstance(answer, Route) or answer.provider not in candidates:
-            raise self._unroutable(model, prefix)
+            raise self._unroutable(model, prefix, candidates)
         answer = await self._with_model(answer)
         if candidates[answer.provider].spec.last_resort:
             self._tell(answer.reason)
@@ -163,7 +163,9 @@ class Models:
             raise refusals.no_model(route.provider)
         return replace(route, model=model)
 
-    def _unroutable(self, model: str, prefix: str) -> NanobotError:
+    def _unroutable(
+        self, model: str, prefix: str, candidates: Mapping[str, Candidate]
+    ) -> NanobotError:
         if prefix in self._installed() and prefix not in self._unusable:
             spec = self._plugin(prefix)[0].spec
             assert isinstance(spec, ProviderSpec)
@@ -171,7 +173,10 @@ class Models:
         if any(status.entry.id == f"providers.{prefix}" for status in self._host.statuses()):
             self._unusable.setdefault(prefix, self._missing(prefix).message)
         reasons = [self._unusable.get(prefix), *self._unusable.values()]
-        return refusals.no_provider(model, prefix, next(filter(None, reasons), ""))
+        keys = [
+            c.spec.env_keys[0] for c in candidates.values() if c.spec.env_keys and not c.has_key
+        ]
+        return refusals.no_provider(model, prefix, next(filter(None, reasons), ""), keys)
 
     def _missing(self, name: str) -> PluginMissing:
         adopted = bool(self._section_of(name))

@@ -49,18 +49,23 @@ def no_model(provider: str) -> ConfigError:
     )
 
 
-def no_provider(model: str, prefix: str, reason: str) -> NanobotError:
+def no_provider(model: str, prefix: str, reason: str, keys: Iterable[str] = ()) -> NanobotError:
     """Return the refusal of a model that no provider answers for.
 
     Args:
         reason: Why a provider that is set up can not be used, empty when there is none.
+        keys: Environment variables that would give an installed provider its key.
     """
     if reason:
         return ConfigError(f"no provider can be asked for model {model!r}: {reason}")
     if not model:
+        wanted = " or ".join(keys)
         return ConfigError(
             "no model is set up, and nothing that is installed can answer without one",
-            remedy="pip install nanobot-bundle-standard   or the provider that you want, "
+            remedy=f"Set {wanted} in the environment (its provider is installed), or: "
+            "nanobot onboard"
+            if wanted
+            else "pip install nanobot-bundle-standard   or the provider that you want, "
             "nanobot-provider-<vendor>; then set its key (nanobot status shows what is there)",
         )
     hint = _names.install_hint("providers", prefix) if prefix else "nanobot status shows them"
