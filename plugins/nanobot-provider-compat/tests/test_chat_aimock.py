@@ -6,16 +6,10 @@ unless ``NANOBOT_TEST_STRICT=1``.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import pytest
@@ -25,61 +19,19 @@ from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning
 from nanobot.specs import ProviderSpec
 from nanobot_testing import open_spec, run
 from nanobot_testing.contracts.provider import answer, ask, collect
+from nanobot_testing.node import aimock
 from nanobot_testing.servers.chat import ChatServer
 from nanobot_testing.servers.wire import Reply
 
-PACKAGE = "@copilotkit/aimock"
-FOLDER = Path(tempfile.gettempdir()) / "nanobot-test-node"
 FIXTURES = Path(__file__).with_name("corpora") / "aimock.json"
 
 
-def missing(reason: str) -> NoReturn:
-    if os.environ.get("NANOBOT_TEST_STRICT") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def install() -> Path:
-    """Return the program, installed outside of the checkout and kept for the next run."""
-    npm = shutil.which("npm")
-    if not npm or not shutil.which("node"):
-        missing("aimock needs Node: node and npm are not on the PATH")
-    program = FOLDER / "node_modules" / ".bin" / "llmock"
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other suites install into the same folder
-        if not program.exists():
-            command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
-            try:
-                done = subprocess.run(
-                    command, cwd=FOLDER, capture_output=True, text=True, timeout=120
-                )
-            except subprocess.TimeoutExpired:
-                missing(f"npm could not install {PACKAGE} in time")
-            if done.returncode or not program.exists():
-                missing(f"npm could not install {PACKAGE}: {done.stderr[-500:]}")
-    return program
-
-
 @pytest.fixture(scope="module")
-def base() -> Iterator[str]:
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a running aimock."""
-    command = [str(install()), "-p", "0", "-f", str(FIXTURES), "--log-level", "info"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            assert process.stdout
-            said = ""
-            for line in process.stdout:
-                said += line
-                if found := re.search(r"listening on (http://\S+)", line):
-                    yield f"{found[1]}/v1"
-                    break
-            else:
-                missing(f"aimock did not start: {said}")
-        finally:
-            process.terminate()
+    fixtures = json.loads(FIXTURES.read_text())["fixtures"]
+    with aimock(fixtures, tmp_path_factory.mktemp("aimock")) as address:
+        yield f"{address}/v1"
 
 
 def talk(base: str, folder: Path, *requests: Any, **config: object) -> list[list[ModelEvent]]:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-AIMOCK = "@copilotkit/aimock"
+AIMOCK = "@copilotkit/aimock@^1.43"
 
 
 def unavailable(reason: str) -> NoReturn:
