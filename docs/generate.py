@@ -220,7 +220,10 @@ def cli(*words: str) -> str:
     """Describe one command and what is below it."""
     parts = []
     for name, command in walk(commands()[words[0]], " ".join(words)):
-        with click.Context(command, info_name=f"nanobot {name}") as context:
+        # With the group's names for help: click keeps the option that it makes first.
+        names = ["-h", "--help"]
+        made = click.Context(command, info_name=f"nanobot {name}", help_option_names=names)
+        with made as context:
             usage = " ".join(command.collect_usage_pieces(context))
             parts.append(f"### nanobot {name}")
             parts.append(code(f"nanobot {name} {usage}", "text"))

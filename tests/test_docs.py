@@ -332,7 +332,8 @@ def test_commands_exist(block: Block, words: list[str]) -> None:
     if isinstance(command, click.Group) or not arguments:
         return
     arguments = [word for word in arguments if word != "..."]
-    command.make_context("nanobot", arguments, resilient_parsing=False)
+    group = click.Context(cli, help_option_names=["-h", "--help"])
+    command.make_context("nanobot", arguments, parent=group)
 
 
 def _hook_examples() -> list[Block]:
