@@ -92,6 +92,21 @@ def test_a_provider_that_is_broken(shop: Any, how: str) -> None:
     assert "'sick' is installed, but broken: import failed: module" in caught.value.message
 
 
+def test_custom_does_not_serve_a_name_without_a_section(shop: Any) -> None:
+    shop.sell("custom", needs_key=False, adopts=True)
+    shop.defaults.update(provider="moonshot", model="kimi")
+    with pytest.raises(PluginMissing, match="'moonshot' is not installed"):
+        shop.chosen()
+
+
+def test_providers_that_presets_name_are_imported_one_by_one(shop: Any) -> None:
+    _vendors(shop)
+    shop.defaults.update(provider="openai", model="gpt-5")
+    shop.config["modelPresets"] = {"deep": {"model": "r1", "provider": "deepseek"}}
+    assert shop.presets()["deep"][0].provider == "deepseek" and shop.models.notices == []
+    assert shop.state("providers.azure_openai") == "available"
+
+
 def test_a_provider_that_is_switched_off(shop: Any) -> None:
     _vendors(shop)
     shop.config["plugins"] = {"disabled": ["providers.openai"]}

@@ -170,6 +170,13 @@ def test_a_preset_is_chosen_for_a_session_and_stays(lab: Any) -> None:
     assert [r.model for r in lab.model.requests] == ["m-fast", "m-1", "m-1"]
 
 
+def test_status_tells_of_the_chosen_preset(lab: Any) -> None:
+    lab.presets["fast"] = (lab.choice(model="m-fast", window=50_000),)
+    reply(lab, "/model fast")
+    shown = reply(lab, "/status")
+    assert "- model: main/m-fast" in shown and "of 40784 tokens" in shown
+
+
 def test_an_unknown_preset_is_refused(lab: Any) -> None:
     lab.presets["fast"] = (lab.choice(model="m-fast"),)
     assert reply(lab, "/model fats") == (
@@ -234,12 +241,16 @@ def test_a_plugins_command(lab: Any) -> None:
         (SystemExit(2), "/greet-all failed: SystemExit: 2"),
     ],
 )
-def test_a_command_that_fails_replies_why(lab: Any, error: BaseException, words: str) -> None:
+def test_a_command_that_fails_replies_why(
+    lab: Any, capsys: pytest.CaptureFixture[str], error: BaseException, words: str
+) -> None:
     async def fail(request: Any) -> str:
         raise error
 
     _offer(lab, fail)
     assert reply(lab, "/greet-all") == words
+    crashed = not isinstance(error, ConfigError)
+    assert ("command_crashed" in capsys.readouterr().err) == crashed
 
 
 def test_a_command_that_replies_no_text_has_failed(lab: Any) -> None:

@@ -123,6 +123,31 @@ def test_the_number_of_writes(lab: Any, lab_module: Any, monkeypatch: pytest.Mon
     assert len(sizes) == WRITES
 
 
+def test_what_is_accepted_survives_a_power_cut(
+    lab: Any, lab_module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message is on the disk before anybody is told, and so is the end of the turn."""
+    log: list[str] = []
+    write, sync = os.write, os.fsync
+    monkeypatch.setattr("os.write", lambda fd, data: (log.append("write"), write(fd, data))[1])
+    monkeypatch.setattr("os.fsync", lambda fd: (log.append("sync"), sync(fd))[1])
+    lab.model.says("Hello.").says("Again.")
+
+    async def go() -> None:
+        async with lab.agent() as agent:
+            for _ in range(2):
+                async for event in agent.handle(lab.inbound("hi")):
+                    log.append(type(event).__name__)
+
+    lab_module.run(go())
+    first, second = " ".join(log).split(" TurnFinished")[:2]
+    assert first.split() == [
+        *("write", "write", "sync", "sync"),  # header and message; the file and its name
+        *("TurnStarted", "TextDelta", "write", "StreamEnd", "write", "sync"),
+    ]
+    assert second.split()[:3] == ["write", "sync", "TurnStarted"]
+
+
 def test_a_tool_is_not_run_again_after_a_crash(
     lab: Any, lab_module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

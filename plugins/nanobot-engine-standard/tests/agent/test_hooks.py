@@ -117,13 +117,17 @@ def _bad(method: str, asynchronous: bool, reraise: bool) -> AgentHook:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_hook_that_fails_harms_nobody(lab: Any, lab_module: Any, method: str) -> None:
+def test_a_hook_that_fails_harms_nobody(
+    lab: Any, lab_module: Any, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
     """A method that should be async and is not is no worse than one that raises."""
     log: list[Any] = []
     _script(lab, lab_module)
     events = lab.run("hi", hooks=[_bad(method, False, False), Recorder("a", log)])
     assert lab.finished(events).content == "Done.<a" and lab.finished(events).error == ""
     assert len(log) == 11
+    logged = capsys.readouterr().err
+    assert "hook_failed" in logged and f"bug in {method}" in logged
 
 
 ASYNC = [method for method in METHODS if method not in ("wants_streaming", "finalize_content")]
@@ -137,6 +141,14 @@ def test_a_hook_may_end_the_run(lab: Any, lab_module: Any, method: str) -> None:
     assert end.stop_reason is StopReason.ERROR and f"bug in {method}" in end.error
     lab.model.forget().says("Back.")
     assert lab.finished(lab.run("again")).content == "Back."
+
+
+def test_a_hook_that_can_not_even_say_what_it_wants_may_refuse_the_run(lab: Any) -> None:
+    with pytest.raises(ValueError, match="bug in wants_streaming"):
+        lab.run("hi", hooks=[_bad("wants_streaming", False, True)])
+    lab.model.says("ok")
+    lab.run("hello")
+    assert len(lab.model.requests[0].messages) == 1, "nothing of the refused message was stored"
 
 
 def test_a_hook_is_told_how_a_failed_run_ended(lab: Any) -> None:

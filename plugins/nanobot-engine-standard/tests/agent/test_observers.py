@@ -44,6 +44,19 @@ def test_an_observer_sees_what_the_user_sees(lab: Any) -> None:
     assert turn.query == "hi" and turn.id == events[0].turn_id
 
 
+def test_closing_lets_an_observer_take_what_is_queued(lab: Any) -> None:
+    class Unhurried(Watcher):
+        async def observe(self, event: Any, turn: Any) -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            await super().observe(event, turn)
+
+    unhurried = lab.observer("unhurried", Unhurried())
+    lab.model.says(*"0123456789")
+    events = lab.run("hi")
+    assert [event for event, _ in unhurried.seen] == events
+
+
 def test_commands_are_seen_too(lab: Any) -> None:
     watcher = lab.observer("watcher", Watcher())
     events = lab.run("/help")
@@ -51,7 +64,9 @@ def test_commands_are_seen_too(lab: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("bug"), SystemExit(1)])
-def test_a_failing_observer_is_dropped_after_five_failures(lab: Any, error: BaseException) -> None:
+def test_a_failing_observer_is_dropped_after_five_failures(
+    lab: Any, capsys: pytest.CaptureFixture[str], error: BaseException
+) -> None:
     failing = lab.observer("failing", Failing(error))
     watcher = lab.observer("watcher", Watcher())
     lab.model.says(*"0123456789")
@@ -59,6 +74,9 @@ def test_a_failing_observer_is_dropped_after_five_failures(lab: Any, error: Base
     assert lab.finished(events).content == "0123456789"
     assert len(failing.seen) == MAX_FAILURES
     assert [event for event, _ in watcher.seen] == events
+    logged = capsys.readouterr().err
+    assert logged.count("observer_failed") == MAX_FAILURES and "Traceback" in logged
+    assert logged.count("observer_dropped") == 1
 
 
 def test_a_dropped_observer_stays_dropped(lab: Any) -> None:

@@ -133,6 +133,7 @@ class Access:
             raise DeniedAccess
         check_procfs(descriptor, spot.folder, spot.name)
         self._check_links(spot, status)
+        _kernel.settle(spot.folder)
         if not _kernel.kept_name(descriptor, spot.folder, spot.name):
             raise Replaced  # so the number of links says nothing
         return status

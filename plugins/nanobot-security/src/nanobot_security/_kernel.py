@@ -7,6 +7,7 @@ import errno
 import os
 import platform
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -82,6 +83,22 @@ def is_procfs(descriptor: int) -> bool:
     if _libc.fstatfs(ctypes.c_int(descriptor), buffer) != 0:
         return False
     return ctypes.c_long.from_buffer(buffer).value == _PROC_SUPER_MAGIC
+
+
+def settle(folder: int) -> None:
+    """Wait until the removal of a name that is under way in a folder is complete.
+
+    Linux lowers a file's link count first and marks the removed name after; a look in between sees
+    one of our own files under a name that it kept. Both happen under the folder's lock, which
+    reading the folder takes too.
+    """
+    with suppress(OSError):
+        listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            with os.scandir(listing) as entries:
+                next(entries, None)
+        finally:
+            os.close(listing)
 
 
 def kept_name(descriptor: int, folder: int, name: str) -> bool:
