@@ -28,6 +28,8 @@ PROJECT = "nanobot"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
+# The functions have no bodies: pluggy takes them as signatures, which mypy calls empty.
+
 # --- first: extension points that plugins open -------------------------------------------------
 
 

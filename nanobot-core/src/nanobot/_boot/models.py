@@ -211,6 +211,7 @@ class Models:
         else:
             self._load(None)
             for plugin in self._registry.plugins("providers").values():
+                # Plugins of this kind carry a ProviderSpec; the registry knows only Spec.
                 if plugin.spec.adopts:  # type: ignore[attr-defined]
                     return plugin, self._section_of(name)
         raise self._missing(name)
