@@ -37,7 +37,12 @@ KINDS = (
     *("bundle", "engine", "router", "tool", "provider", "command", "prompt"),
     *("middleware", "observer", "cli"),
 )
-LIBRARIES = {"nanobot-provider-compat", "nanobot-security", "nanobot-testing"}
+LIBRARIES = {
+    "nanobot-documents",
+    "nanobot-provider-compat",
+    "nanobot-security",
+    "nanobot-testing",
+}
 UNUSED = {
     "agents.defaults": {
         "providerRetryMode",
@@ -333,10 +338,10 @@ def _signature(name: str, method: Any) -> str:
     """Return a method's head, broken over lines as the formatter breaks it."""
     word = "async def" if inspect.iscoroutinefunction(method) else "def"
     signature = inspect.signature(method)
-    text = str(signature).replace("'", "")
+    text = _plain(signature)
     inside, answer = text[1:].rsplit(") -> ", 1)
     found = signature.parameters.values()
-    one_a_line = [str(parameter).replace("'", "") for parameter in found]
+    one_a_line = [_plain(parameter) for parameter in found]
     star = next((n for n, p in enumerate(found) if p.kind is p.KEYWORD_ONLY), None)
     if star is not None:
         one_a_line.insert(star, "*")
@@ -345,6 +350,12 @@ def _signature(name: str, method: Any) -> str:
         if max(map(len, head.split("\n"))) <= 100:
             break
     return head
+
+
+def _plain(shown: object) -> str:
+    """Return a signature as it is written: annotations bare, texts in double quotes."""
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(shown))
+    return re.sub(r"= '([^']*)'", r'= "\1"', text)
 
 
 def _described(method: Any) -> str:

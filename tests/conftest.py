@@ -38,6 +38,17 @@ class Distribution:
         names = (text.split(";")[0] for text in self.project.get("dependencies", []))
         return {_bare(name) for name in names}
 
+    @property
+    def below_core(self) -> bool:
+        """Tell whether it is a library that the core may import: no plugin, nor built on nanobot.
+
+        What depends on something that is itself not below the core is not either.
+        """
+        groups = self.project.get("entry-points", {})
+        if self.name == "nanobot-core" or any(group.startswith("nanobot.") for group in groups):
+            return False
+        return all(one.below_core for one in (CORE, *PLUGINS) if one.name in self.depends)
+
     def __str__(self) -> str:
         return self.name
 

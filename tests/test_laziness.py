@@ -38,9 +38,12 @@ def modules_after(arguments: list[str], environment: dict[str, str]) -> set[str]
 
 
 def plugin_modules(modules: set[str]) -> set[str]:
-    """Return the packages of plugins, without the one that holds the command itself."""
+    """Return the packages of plugins, without the one that holds the command itself.
+
+    A library below the core is no plugin: the core imports it like any other library.
+    """
     found = {name.split(".")[0] for name in modules if name.startswith("nanobot_")}
-    return found - {"nanobot_cli_admin"}
+    return found - {"nanobot_cli_admin", "nanobot_documents"}
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["plugins", "list"]])

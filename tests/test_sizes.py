@@ -11,6 +11,7 @@ import pytest
 
 CORE_FILE_LINES = 300
 CORE_FUNCTION_LINES = 60
+CORE_LINES = 5000
 PLUGIN_FILE_LINES = 600
 CONSTRUCTOR_PARAMETERS = 7
 BANNED_NAMES = {"utils.py", "helpers.py", "manager.py"}
@@ -34,6 +35,11 @@ def test_files(distribution: Any) -> None:
     most = CORE_FILE_LINES if distribution.name == "nanobot-core" else PLUGIN_FILE_LINES
     long = {str(path): lines_of(path) for path in files(distribution) if lines_of(path) > most}
     assert not long
+
+
+def test_core_as_a_whole(core: Any) -> None:
+    total = sum(lines_of(path) for path in files(core))
+    assert total <= CORE_LINES, f"{total} lines: move a feature into a plugin"
 
 
 def test_functions_of_the_core(core: Any) -> None:

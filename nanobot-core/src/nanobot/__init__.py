@@ -26,15 +26,8 @@ _HOMES = {
     "StreamEvent": "nanobot.run_events",
 }
 
-__all__ = [
-    "API_VERSION",
-    "Nanobot",
-    "RunResult",
-    "StreamEvent",
-    "__version__",
-    "hookimpl",
-    "hookspec",
-]
+__all__ = ["API_VERSION", "Nanobot", "RunResult", "StreamEvent", "__version__"]
+__all__ += ["hookimpl", "hookspec"]
 
 
 def __getattr__(name: str) -> Any:

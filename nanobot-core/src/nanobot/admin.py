@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 # fmt: off
 # ruff: isort: off
 if TYPE_CHECKING:
-    from nanobot._boot.models import Models as Models
+    from nanobot._boot.boot import Parts as Parts, assemble as assemble, open_router as open_router
+    from nanobot._boot.boot import Opened as Opened, open_instance as open_instance
     from nanobot._boot.sections import Sections as Sections
     from nanobot._config.config import Config as Config, ConfigRefused as ConfigRefused
     from nanobot._config.config import build as build, load as load, section_path as section_path
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from nanobot._config.keys import all_keys as all_keys, canonical as canonical, fold as fold
     from nanobot._config.keys import kind_of as kind_of, lookup as lookup, nearest as nearest
     from nanobot._config.keys import own_keys as own_keys, show as show, spelled as spelled
-    from nanobot._config.schema import CoreSettings as CoreSettings
+    from nanobot._config.schema import CoreSettings as CoreSettings, Defaults as Defaults
+    from nanobot._config.schema import Fallback as Fallback, Preset as Preset
     from nanobot._config.validate import validate as validate
     from nanobot._names import camel as camel, distribution as distribution, group as group
     from nanobot._names import install_hint as install_hint, snake as snake
@@ -38,14 +40,14 @@ if TYPE_CHECKING:
 # fmt: on
 
 _HOMES = {
-    "_boot.models": "Models",
+    "_boot.boot": "Opened Parts assemble open_instance open_router",
     "_boot.sections": "Sections",
     "_config.config": "Config ConfigRefused build load section_path",
     "_config.document": "Document read_document save_document",
     "_config.environment": "is_secret_name resolve",
     "_config.keys": "all_keys canonical did_you_mean error fold kind_of listed lookup nearest "
     "own_keys show spelled warning",
-    "_config.schema": "CoreSettings",
+    "_config.schema": "CoreSettings Defaults Fallback Preset",
     "_config.validate": "validate",
     "_names": "camel distribution group install_hint snake",
     "_plugins.catalog": "Catalog Entry incompatibility scan",

@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
 
 
-class Secret:
+class Secret(SecretStr):
     """A value that never shows itself: ``str``, ``repr`` and JSON give ``***``.
 
     Args:
         value: The secret text; read it with `reveal`, as late as possible.
     """
 
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
+    _inner_schema = core_schema.str_schema(strict=True)
 
     def reveal(self) -> str:
         """Return the secret text, for the line that sends it."""
-        return self._value
+        return self.get_secret_value()
 
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __str__(self) -> str:
+    def _display(self) -> str:
         return "***"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        from_text = core_schema.no_info_after_validator_function(
-            cls, core_schema.str_schema(strict=True)
-        )
-        return core_schema.json_or_python_schema(
-            json_schema=from_text,
-            python_schema=core_schema.union_schema(
-                [core_schema.is_instance_schema(cls), from_text]
-            ),
-            serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: "***"),
-        )
 
 
 class ConfigModel(BaseModel):

@@ -138,11 +138,27 @@ class EngineSpec(Spec):
     """An engine; its factory opens an `Engine` with an `EngineContext`."""
 
 
+class FollowUps(Protocol):
+    """What is said in a session while its turn runs."""
+
+    suspended: bool
+    """Set before a turn is cut off that is to go on later: its end is not stored then."""
+
+    def take(self) -> Sequence[Inbound]:
+        """Return the messages that are to join the turn now, oldest first; each is given once."""
+        ...
+
+
 class Engine(Protocol):
     """What an `EngineSpec` factory opens."""
 
     def handle(
-        self, inbound: Inbound, *, hooks: Sequence[AgentHook] = (), preset: str | None = None
+        self,
+        inbound: Inbound,
+        *,
+        hooks: Sequence[AgentHook] = (),
+        preset: str | None = None,
+        follow_ups: FollowUps | None = None,
     ) -> AsyncGenerator[TurnEvent, None]:
         """Answer a message: run a slash command or a turn, and yield what happens.
 
@@ -150,8 +166,15 @@ class Engine(Protocol):
         before the first model call; closing the generator early stops the turn and keeps what was
         said. The last event of a turn that was not stopped is `TurnFinished`, also when it failed.
 
+        A message whose id the transcript holds already is not stored again. Was its turn
+        interrupted, it goes on: tool calls that finished keep their results, one that was cut off
+        is run again if its tool is read-only or idempotent, else its outcome is unknown to the
+        model. Is its turn over, `TurnFinished` is told again.
+
         Args:
             preset: Model preset for this turn alone.
+            follow_ups: Asked at safe points: after tools have run, and before the turn would end.
+                What it gives is stored and read by the model in this same turn.
 
         Raises:
             NanobotError: The message could not be accepted; nothing of it was stored.

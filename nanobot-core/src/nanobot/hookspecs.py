@@ -13,7 +13,7 @@ import pluggy
 
 from nanobot.engine import EngineSpec
 from nanobot.findings import AdviceRequest, Finding
-from nanobot.routing import Route, RouteRequest
+from nanobot.routing import Route, RouteRequest, RouterSpec
 from nanobot.specs import (
     CommandSpec,
     KindSpec,
@@ -44,6 +44,11 @@ def nanobot_kinds() -> Iterable[KindSpec]:  # type: ignore[empty-body]
 @hookspec
 def nanobot_engines() -> Iterable[EngineSpec]:  # type: ignore[empty-body]
     """Return an engine, which runs turns. Entry-point group ``nanobot.v1.engines``."""
+
+
+@hookspec
+def nanobot_routers() -> Iterable[RouterSpec]:  # type: ignore[empty-body]
+    """Return a router, which chooses models. Entry-point group ``nanobot.v1.routers``."""
 
 
 @hookspec
@@ -89,7 +94,10 @@ def nanobot_advice(request: AdviceRequest) -> Iterable[Finding]:  # type: ignore
 
 @hookspec(firstresult=True)
 def nanobot_route_model(request: RouteRequest) -> Route | None:
-    """Say which provider answers for a model id that names none; None to leave it to others."""
+    """Say which provider answers for a model id that names none; None to leave it to others.
+
+    The router asks before it decides. Entry-point group ``nanobot.v1.routes``.
+    """
 
 
 @hookspec(firstresult=True)

@@ -118,6 +118,7 @@ class Inbound:
         origin: What caused it.
         received_at: When, with a time zone.
         reply_to: Id of the message it answers, if any.
+        stored: Whoever hands it over keeps it durably until its turn is over.
     """
 
     id: str
@@ -128,6 +129,7 @@ class Inbound:
     received_at: datetime
     origin: Origin = Origin.USER
     reply_to: str = ""
+    stored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

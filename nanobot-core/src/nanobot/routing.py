@@ -1,11 +1,21 @@
-"""The question which provider answers for a model, and the answer."""
+"""The contract of a router: which model is asked, on which provider, and why.
+
+The core finds the router like any plugin; an instance has exactly one. Other plugins answer the
+one question for which there can be many opinions, `nanobot_route_model`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from nanobot.specs import ProviderSpec
+from nanobot.context import PluginContext
+from nanobot.engine import ModelChoice
+from nanobot.specs import ProviderSpec, Spec
+
+if TYPE_CHECKING:
+    from nanobot.admin import Parts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,8 +27,6 @@ class Candidate:
         has_key: A key is configured or in the environment, or none is needed.
         configured: Its section is present in the configuration.
         base_url: The address configured for it, empty for the default.
-        reachable: A local server of this kind was found running; only looked for when nothing else
-            is configured.
         env_key: The environment variable that gave the key, empty when configuration did.
     """
 
@@ -26,7 +34,6 @@ class Candidate:
     has_key: bool = False
     configured: bool = False
     base_url: str = ""
-    reachable: bool = False
     env_key: str = ""
 
 
@@ -56,3 +63,48 @@ class Route:
     provider: str
     model: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouterContext(PluginContext):
+    """What a router's factory receives.
+
+    Args:
+        parts: The configuration and the plugins of the instance.
+    """
+
+    parts: Parts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouterSpec(Spec):
+    """A router; its factory opens a `Router` with a `RouterContext`."""
+
+
+class Router(Protocol):
+    """What a `RouterSpec` factory opens."""
+
+    notices: Sequence[str]
+    """What the user should know of the choices made so far, a line each."""
+
+    async def presets(
+        self, *, model: str = "", preset: str = ""
+    ) -> Mapping[str, tuple[ModelChoice, ...]]:
+        """Return for each preset what to ask in turn; the empty name is the default.
+
+        Args:
+            model: Model to take as the default in place of the configured one.
+            preset: Preset to take as the default.
+
+        Raises:
+            NanobotError: The default can not be used.
+        """
+        ...
+
+    async def route(self, model: str, provider: str = "auto") -> Route:
+        """Say which provider answers for a model, and why.
+
+        Raises:
+            NanobotError: None fits.
+        """
+        ...

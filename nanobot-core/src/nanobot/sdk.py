@@ -138,7 +138,7 @@ class Nanobot:
         """Return the slash commands; known once the instance is open."""
         if self._opened is None:
             return ()
-        found = (plugin.spec for plugin in self._opened.registry.usable("commands"))
+        found = (plugin.spec for plugin in self._opened.parts.registry.usable("commands"))
         return [spec for spec in found if isinstance(spec, CommandSpec)]
 
     # --- running --------------------------------------------------------------------------------

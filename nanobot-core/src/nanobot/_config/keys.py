@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
+from nanobot_documents.strict_json import kind_of as kind_of
 from pydantic import BaseModel
 
 from nanobot._names import camel, snake
@@ -17,15 +18,6 @@ from nanobot.log import redact
 Path = tuple[str | int, ...]
 
 _PLAIN = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
-_KINDS = {
-    str: "a string",
-    bool: "a boolean",
-    int: "an integer",
-    float: "a number",
-    dict: "an object",
-    list: "a list",
-    tuple: "a list",
-}
 
 
 def spelled(data: Any, name: str) -> str | None:
@@ -91,11 +83,6 @@ def listed(findings: Sequence[Finding]) -> str:
     if len(findings) > 10:
         lines.append(f"\n  … and {len(findings) - 10} more")
     return f"{len(findings)} problems" + "".join(lines)
-
-
-def kind_of(value: object) -> str:
-    """Return what a value is, without showing it."""
-    return next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "null")
 
 
 def own_keys(model: type[BaseModel]) -> list[str]:

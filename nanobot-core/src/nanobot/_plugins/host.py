@@ -17,11 +17,12 @@ from typing import Any
 
 import pluggy
 
-from nanobot import _names, hookspecs
+from nanobot import hookspecs
 from nanobot._plugins.catalog import Entry
 from nanobot._plugins.status import State, Status
 from nanobot.engine import EngineSpec
 from nanobot.errors import describe
+from nanobot.routing import RouterSpec
 from nanobot.specs import (
     CommandSpec,
     KindSpec,
@@ -35,6 +36,7 @@ from nanobot.specs import (
 
 _SPEC_TYPES: dict[str, type[Spec]] = {
     "engines": EngineSpec,
+    "routers": RouterSpec,
     "providers": ProviderSpec,
     "tools": ToolSpec,
     "commands": CommandSpec,
@@ -176,18 +178,17 @@ class Host:
         if expected is None:  # a kind that answers questions and offers nothing
             return []
         for entry, spec in self._collect(f"nanobot_{kind}"):
-            problem = ""
+            own = self._entry_of(entry, kind, getattr(spec, "name", ""))
             if not isinstance(spec, expected):
                 problem = f"nanobot_{kind} returned a {_name_of(spec)}, not a {expected.__name__}"
-            elif not self._registered(entry, kind, spec.name):
+            elif own is None:
                 problem = f"offers {kind}.{spec.name}, but has no entry point of that name"
             elif spec.name in plugins:
                 problem = f"offers {kind}.{spec.name} twice"
-            if problem:
-                self._blame(entry, kind, problem)
+            else:
+                plugins[spec.name] = Plugin(kind=kind, spec=spec, entry=own)
                 continue
-            own = self._entry_of(entry, kind, spec.name)
-            plugins[spec.name] = Plugin(kind=kind, spec=spec, entry=own)
+            self._blame(entry, kind, problem)
         for status in self.statuses():
             own = status.entry
             if own.kind == kind and status.state is State.LOADED and own.name not in plugins:
@@ -215,7 +216,7 @@ class Host:
                 yield entry, spec
 
     def first(self, hook: str, **arguments: object) -> Any:
-        """Ask the plugins a question, the standard parts last; the first answer wins."""
+        """Ask the plugins a question; the first answer wins."""
         for entry, call in self._implementations(hook, arguments):
             try:
                 answer = _now(call())
@@ -242,17 +243,9 @@ class Host:
             for impl in caller.get_hookimpls()
             if impl.plugin_name in self._modules
         ]
-        return sorted(found, key=lambda pair: (_is_standard(pair[0]), pair[0].id))
+        return sorted(found, key=lambda pair: pair[0].id)
 
     # --- entries --------------------------------------------------------------------------------
-
-    def _registered(self, entry: Entry, kind: str, name: str) -> bool:
-        return any(
-            status.entry.value == entry.value
-            and status.entry.kind == kind
-            and status.entry.name == name
-            for status in self._statuses.values()
-        )
 
     def _stands(self, plugin: Plugin) -> bool:
         """Tell whether a plugin may be used; it may be switched off though its module is loaded."""
@@ -265,16 +258,11 @@ class Host:
         for own in [other for other in known if other.kind == kind] or [entry]:
             self.mark(own, State.BROKEN, problem)
 
-    def _entry_of(self, entry: Entry, kind: str, name: str) -> Entry:
-        for status in self._statuses.values():
-            own = status.entry
-            if own.value == entry.value and own.kind == kind and own.name == name:
-                return own
-        return entry
-
-
-def _is_standard(entry: Entry) -> bool:
-    return entry.distribution in _names.STANDARD_PARTS
+    def _entry_of(self, entry: Entry, kind: str, name: str) -> Entry | None:
+        """Return the entry point under which a module registers a name of a kind."""
+        wanted = (entry.value, kind, name)
+        entries = (status.entry for status in self._statuses.values())
+        return next((own for own in entries if (own.value, own.kind, own.name) == wanted), None)
 
 
 def _key(entry: Entry) -> str:

@@ -124,7 +124,7 @@ class Registry:
                 if self._clock.monotonic() < until:
                     self._failures[key] = (until, reason)
                     raise _unopened(plugin, key, reason)
-                held = _Held(self._enter(plugin, config, key, extend))
+                held = _Held(self.enter(plugin, config, key, extend))
                 try:
                     await held.open(self._deadline_s)
                 except NanobotError:
@@ -145,13 +145,14 @@ class Registry:
         return _unopened(plugin, key, reason)
 
     @asynccontextmanager
-    async def _enter(
+    async def enter(
         self,
         plugin: Plugin,
         config: PluginConfig,
         key: str,
         extend: Callable[[PluginContext], PluginContext],
     ) -> AsyncIterator[Any]:
+        """Open a plugin in the caller's own task, which closes it; nothing is kept or shared."""
         context = PluginContext(
             id=key,
             log=log.get(plugin=key),

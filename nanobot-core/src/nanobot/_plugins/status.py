@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from nanobot import _names, strict_json
+from nanobot_documents import strict_json
+
+from nanobot import _names
 from nanobot._plugins.catalog import Catalog, Entry, incompatibility
 from nanobot.paths import write_private
 

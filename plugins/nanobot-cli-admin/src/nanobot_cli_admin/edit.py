@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nanobot import strict_json
 from nanobot.admin import (
     Config,
     CoreSettings,
@@ -28,6 +27,7 @@ from nanobot.errors import ConfigError
 from nanobot.findings import Finding
 from nanobot.log import MASK, redact
 from nanobot.specs import Spec
+from nanobot_documents import strict_json
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nanobot import admin, strict_json
+from nanobot import admin
 from nanobot.admin import Catalog, State, Status, Verdicts, incompatibility, judge, policy, scan
 from nanobot.errors import ConfigError, PluginMissing
+from nanobot_documents import strict_json
 
 PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
 """States of plugins that the user may want and does not get."""

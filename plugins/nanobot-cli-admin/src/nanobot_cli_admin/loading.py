@@ -17,7 +17,9 @@ DEADLINE_S = 10.0
 """Seconds that the import of a plugin's module may take."""
 
 
-_ANSWERS = ("routers",)  # kinds whose plugins answer questions and offer nothing
+OWNERS = ("kinds", "tools")
+"""Kinds whose plugins may open further kinds."""
+_ANSWERS = ("kinds", "routes")  # kinds whose plugins answer questions and offer nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,11 +97,11 @@ def show_(name: str, config_path: Path | None) -> None:
     """Show what a plugin offers and every setting it has."""
     found = _inventory(config_file(config_path))
     chosen = find(name, found.statuses)
-    from nanobot_cli_admin.loading import describable, load_plugins, needs_owner
+    from nanobot_cli_admin.loading import OWNERS, describable, load_plugins, needs_owner
     from nanobot_cli_admin.show import show
 
     ids = {status.entry.id for status in chosen}
-    owners = {"tools"} if any(needs_owner(status.entry.kind) for status in chosen) else set()
+    owners = OWNERS if any(needs_owner(status.entry.kind) for status in chosen) else ()
     everybody = describable(found.document, os.environ)
     loaded = load_plugins(s for s in everybody if s.entry.id in ids or s.entry.kind in owners)
     plugins = {p.entry: p for offered in loaded.plugins.values() for p in offered}

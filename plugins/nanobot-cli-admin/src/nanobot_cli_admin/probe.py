@@ -19,7 +19,7 @@ from nanobot.errors import ConfigError
 from nanobot.errors import describe as _in_words
 from nanobot.log import redact
 
-from nanobot_cli_admin.loading import load_plugins, needs_owner
+from nanobot_cli_admin.loading import OWNERS, load_plugins, needs_owner
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def _plugin(entry: Entry, config: Path) -> tuple[State, str]:
     own = [other for other in catalog.plugins if (other.distribution, other.value) == module]
     statuses = [Status(entry=other, state=State.AVAILABLE) for other in own]
     if needs_owner(entry.kind):
-        statuses += [status for status in judge(catalog, Policy()) if status.entry.kind == "tools"]
+        statuses += [s for s in judge(catalog, Policy()) if s.entry.kind in OWNERS]
     loaded = load_plugins(statuses)
     status = next(status for status in loaded.statuses if status.entry == entry)
     if not status.state.usable:

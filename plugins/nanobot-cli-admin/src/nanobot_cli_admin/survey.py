@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nanobot import admin
-from nanobot.admin import Config, Models, Registry, Sections
+from nanobot.admin import Config, Parts, Registry, Sections, open_router
 from nanobot.config import ProviderConfig
 from nanobot.context import SystemClock
 from nanobot.engine import ModelChoice
@@ -62,11 +62,20 @@ async def survey(config: Config, loaded: Loaded, environ: Mapping[str, str]) -> 
     """Find out which model answers; nothing is asked over the network unless nothing is set up."""
     sections = Sections(config, loaded.host, environ)
     registry = Registry(loaded.host, sections, config.instance(), SystemClock())
-    models = Models(config, loaded.host, registry, sections)
+    parts = Parts(
+        config=config,
+        host=loaded.host,
+        registry=registry,
+        sections=sections,
+        instance=config.instance(),
+    )
     presets: Mapping[str, tuple[ModelChoice, ...]] = {}
+    notices: Sequence[str] = ()
     problem = None
     try:
-        presets = await models.presets()
+        router = await open_router(parts)
+        notices = router.notices
+        presets = await router.presets()
     except NanobotError as error:
         problem = error
     finally:
@@ -75,7 +84,7 @@ async def survey(config: Config, loaded: Loaded, environ: Mapping[str, str]) -> 
         presets=presets,
         providers=tuple(_setups(config, loaded, sections)),
         problem=problem,
-        notices=tuple(dict.fromkeys(models.notices)),
+        notices=tuple(dict.fromkeys(notices)),
     )
 
 
@@ -91,9 +100,10 @@ def _setups(config: Config, loaded: Loaded, sections: Sections) -> Iterator[Setu
             yield _setup(config, plugin.spec, sections)
     names = {plugin.spec.name for plugin in plugins}
     adopts = any(getattr(plugin.spec, "adopts", False) for plugin in plugins)
-    for written in sections.names():
-        name, address = admin.snake(written), sections.base_url(written)
-        if name not in names and address and adopts:
+    for written in config.section_names("providers"):
+        name = admin.snake(written)
+        address = admin.lookup(config.effective, ("providers", written, "apiBase"))
+        if name not in names and adopts and address and isinstance(address, str):
             yield Setup(name=name, ready=True, state=redact(address))
 
 

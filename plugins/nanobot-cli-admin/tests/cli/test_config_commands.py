@@ -56,7 +56,7 @@ def test_get_of_what_does_not_exist(nanobot: Any, plugin_dir: Any) -> None:
         ("plugins.disabled", '["tools.dice"]', ["tools.dice"]),
         ("providers.acme.apiKey", "123456789", "123456789"),
         ("providers.acme.apiKey", "${ACME_KEY}", "${ACME_KEY}"),
-        ("channels.feishu.appId", "cli_a1", "cli_a1"),
+        ("channels.mattermost.appId", "cli_a1", "cli_a1"),
     ],
 )
 def test_set_and_unset(
@@ -154,7 +154,7 @@ def test_check_lists_everything_at_once(nanobot: Any, plugin_dir: Any, config: A
             "modelPresets": many,
             "tools": {"dice": {"sidez": 2}},
             "providers": {"opnai": {"apiKey": "sk-abcdef123456"}},
-            "channels": {"feishu": {"enabled": True}},
+            "channels": {"mattermost": {"enabled": True}},
         }
     )
     result = nanobot("config", "check", status=1)
@@ -164,7 +164,7 @@ def test_check_lists_everything_at_once(nanobot: Any, plugin_dir: Any, config: A
         "agents.defaults.modle",
         "did you mean sides?",
         "did you mean openai?",
-        "pip install nanobot-channel-feishu",
+        "pip install nanobot-channel-mattermost",
         *(f"modelPresets.{name}.model" for name in many),
     ):
         assert words in result.stdout

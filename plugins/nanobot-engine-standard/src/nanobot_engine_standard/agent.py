@@ -6,26 +6,57 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
 from nanobot import log
 from nanobot.agent.hooks import AgentHook
 from nanobot.config import PluginConfig
 from nanobot.context import Clock
-from nanobot.engine import Engine, EngineContext, EngineSettings, ModelChoice, Plugins
-from nanobot.errors import ConfigError, NanobotError, StorageError
+from nanobot.engine import (
+    Engine,
+    EngineContext,
+    EngineSettings,
+    FollowUps,
+    ModelChoice,
+    Plugins,
+)
+from nanobot.errors import ConfigError, NanobotError, PluginError, StorageError
 from nanobot.events import Notice, TextDelta, TurnEvent, TurnFinished, TurnStarted
 from nanobot.messages import Inbound, Scope, StopReason, Turn, text_of
 from nanobot.middleware import Middleware, TurnNext
 
 from nanobot_engine_standard import commands, prompts
+from nanobot_engine_standard.disk import DiskThreads
+from nanobot_engine_standard.following import Following
+from nanobot_engine_standard.history import KEEP_TOKENS, key_of
 from nanobot_engine_standard.hooking import Hooks
 from nanobot_engine_standard.loop import Loop, Outcome
-from nanobot_engine_standard.model import ModelCaller, TimeIsUp
+from nanobot_engine_standard.model import ModelCaller, TimeIsUp, overrides
 from nanobot_engine_standard.observing import Observers
-from nanobot_engine_standard.session import Session, open_session
-from nanobot_engine_standard.streams import closing
+from nanobot_engine_standard.resume import GIVEN_UP, MAX_RESUMES, Standing, standing
+from nanobot_engine_standard.session import Session
+from nanobot_engine_standard.sessions import Sessions
+from nanobot_engine_standard.streams import Bounded, closing
 from nanobot_engine_standard.toolbox import Toolbox
+from nanobot_engine_standard.turns import TurnRecord
 from nanobot_engine_standard.wording import in_words
+
+TURN_GRACE_S = 10.0  # for a turn to end itself before middleware around it is stopped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What somebody wants of a turn.
+
+    Args:
+        deadline: Loop time at which the turn is over.
+    """
+
+    inbound: Inbound
+    choices: Sequence[ModelChoice]
+    hooks: Sequence[AgentHook]
+    follow_ups: FollowUps | None
+    deadline: float
 
 
 class Agent:
@@ -35,13 +66,17 @@ class Agent:
         self.registry = registry
         self.settings = settings
         self._clock = clock
+        self._disk = DiskThreads()
+        self._sessions = Sessions(settings.sessions, clock, self._disk, _largest(settings))
         self._middleware: list[Middleware] = []
+        self._around_turn: list[Middleware] = []
         self._observers = Observers()
 
     async def start(self) -> None:
         """Open the middleware and observers, which every turn needs."""
         for spec in sorted(self.registry.usable("middleware"), key=lambda s: (s.order, s.name)):
             self._middleware.append(await self.registry.open("middleware", spec.name))
+        self._around_turn = [one for one in self._middleware if overrides(one, "around_turn")]
         observers = []
         for spec in self.registry.usable("observers"):
             try:
@@ -53,6 +88,7 @@ class Agent:
     async def aclose(self) -> None:
         """Close everything that was opened."""
         await self._observers.aclose()
+        self._disk.close()
 
     # --- a message ------------------------------------------------------------------------------
 
@@ -62,45 +98,63 @@ class Agent:
         *,
         hooks: Sequence[AgentHook] = (),
         preset: str | None = None,
+        follow_ups: FollowUps | None = None,
     ) -> AsyncGenerator[TurnEvent, None]:
-        """Answer a message: run a command, or a turn.
+        """Answer a message: run a command, or a turn; tell again how it ended if it came before.
 
         Args:
             preset: Model preset for this turn alone.
+            follow_ups: What is said while the turn runs.
 
         Raises:
             NanobotError: The message could not be accepted; nothing of it was stored.
         """
-        async with open_session(
-            self.settings.sessions, inbound.session_key, self._clock
-        ) as session:
-            turn = self._turn(inbound)
+        async with self._sessions.open(inbound.session_key) as session:
+            key = key_of(inbound)
+            answered = await session.answered(key)
+            if answered is not None:
+                yield TurnStarted(turn_id=answered.turn_id, session_key=session.key)
+                yield answered
+                return
             damaged = session.note_damage()
             if damaged:
                 yield Notice(
                     kind="warning",
                     text=f"{damaged} damaged lines of this session's transcript were passed over.",
                 )
-            command = commands.parse(turn.query)
+            resumed = session.history.open if session.history.holds_open(key) else None
+            turn = self._turn(inbound, resumed)
+            command = None if resumed else commands.parse(turn.query)
             if command:
-                events = self._command(session, turn, *command)
+                wrapped = events = self._command(session, turn, inbound, *command)
             else:
-                chosen = self._choices(session, preset)
-                events = self._accept(session, turn, inbound, chosen, hooks)
-            wrapped = events if command else self._wrapped(events, turn)
-            async with closing(events), closing(self._whole(wrapped, turn)) as stream:
+                asked = _Asked(
+                    inbound=inbound,
+                    choices=self._choices(session, preset),
+                    hooks=hooks,
+                    follow_ups=follow_ups,
+                    deadline=asyncio.get_running_loop().time()
+                    + self.settings.limits.turn_timeout_s,
+                )
+                events = self._accept(session, turn, asked, resumed)
+                wrapped = self._wrapped(events, turn, asked.deadline)
+            async with closing(events), closing(self._whole(wrapped, events, turn)) as stream:
                 async for event in stream:
                     yield event
 
-    def _turn(self, inbound: Inbound) -> Turn:
+    def _turn(self, inbound: Inbound, resumed: TurnRecord | None) -> Turn:
+        """Return the facts of a turn; those of an interrupted one are as they were."""
+        principal, target = inbound.principal, inbound.target
+        if resumed is not None:
+            principal, target = resumed.began(principal, target)
         return Turn(
-            id=uuid.uuid4().hex,
-            scope=Scope(principal=inbound.principal, session_key=inbound.session_key),
-            target=inbound.target,
+            id=resumed.id if resumed else uuid.uuid4().hex,
+            scope=Scope(principal=principal, session_key=inbound.session_key),
+            target=target,
             workspace=self.settings.workspace,
             now=self._clock.now().astimezone(self.settings.timezone),
-            origin=inbound.origin,
-            query=text_of(inbound.parts),
+            origin=resumed.origin if resumed else inbound.origin,
+            query=text_of(resumed.user.parts if resumed else inbound.parts),
         )
 
     def _choices(self, session: Session, preset: str | None) -> Sequence[ModelChoice]:
@@ -114,20 +168,28 @@ class Agent:
         return chosen or self.settings.presets[""]  # a preset that was removed gives the default
 
     async def _command(
-        self, session: Session, turn: Turn, name: str, arguments: str
+        self, session: Session, turn: Turn, inbound: Inbound, name: str, arguments: str
     ) -> AsyncIterator[TurnEvent]:
         yield TurnStarted(turn_id=turn.id, session_key=session.key)
+        with suppress(StorageError):  # a full disk must not keep anybody from asking for help
+            session.command(turn.id, inbound, name)
         reply = await commands.run(name, arguments, turn, session, self.registry, self.settings)
+        with suppress(StorageError):
+            session.reply(turn.id, log.redact(reply))
         yield TextDelta(text=reply)
         yield TurnFinished(content=reply, stop_reason=StopReason.COMMAND, turn_id=turn.id)
 
     async def _whole(
-        self, events: AsyncIterator[TurnEvent], turn: Turn
+        self, wrapped: AsyncIterator[TurnEvent], events: AsyncIterator[TurnEvent], turn: Turn
     ) -> AsyncIterator[TurnEvent]:
-        """Tell the observers, and see to it that a turn that began comes to an end for all."""
+        """Tell the observers, and see to it that a turn that began comes to an end for all.
+
+        Args:
+            wrapped: The events as middleware lets them through.
+        """
         began = ended = False
         try:
-            async with closing(events) as stream:
+            async with closing(wrapped) as stream:
                 async for event in stream:
                     began = began or isinstance(event, TurnStarted)
                     ended = ended or isinstance(event, TurnFinished)
@@ -138,63 +200,59 @@ class Agent:
                 self._observers.tell(_stopped(turn, StopReason.CANCELLED), turn)
             raise
         except Exception as error:  # from middleware around the turn
+            if not began and isinstance(error, TimeIsUp):
+                seconds = self.settings.limits.turn_timeout_s
+                raise PluginError(
+                    f"middleware did not let the turn begin within {seconds:g} s"
+                ) from None
             if not began or ended:
                 raise
-            outcome = Outcome()
-            self._fail(outcome, error)
-            end = _stopped(turn, StopReason.ERROR, outcome.error)
+            async with closing(events):  # so that it is stored before anybody is told
+                outcome = Outcome()
+                self._fail(outcome, error)
+            end = _stopped(turn, outcome.stop_reason, outcome.error)
             self._observers.tell(end, turn)
             yield end
 
-    def _wrapped(self, events: AsyncIterator[TurnEvent], turn: Turn) -> AsyncIterator[TurnEvent]:
+    def _wrapped(
+        self, events: AsyncIterator[TurnEvent], turn: Turn, deadline: float
+    ) -> AsyncIterator[TurnEvent]:
+        if not self._around_turn:
+            return events
         proceed: TurnNext = lambda: events  # noqa: E731 - the innermost step of the chain below
-        for layer in reversed(self._middleware):
+        for layer in reversed(self._around_turn):
             proceed = _wrap(layer, turn, proceed)
-        return proceed()
+        return Bounded(proceed(), deadline + TURN_GRACE_S, TimeIsUp)
 
     # --- a turn ---------------------------------------------------------------------------------
 
     async def _accept(
-        self,
-        session: Session,
-        turn: Turn,
-        inbound: Inbound,
-        choices: Sequence[ModelChoice],
-        hooks: Sequence[AgentHook],
+        self, session: Session, turn: Turn, asked: _Asked, resumed: TurnRecord | None
     ) -> AsyncIterator[TurnEvent]:
         """Store the message, run the turn, and store how it ended, whatever happens."""
-        running = Hooks(hooks, session.key)
-        if session.close_unfinished():
-            yield Notice(kind="recovery", text="The last turn was interrupted and has been closed.")
-        session.begin(turn.id, inbound, await prompts.volatile(self.registry, turn))
-        deadline = asyncio.get_running_loop().time() + self.settings.limits.turn_timeout_s
-        toolbox = Toolbox(self.registry, self._middleware, self.settings, turn, deadline)
-        loop = Loop(
-            session,
-            ModelCaller(
-                self.registry,
-                self._middleware,
-                turn,
-                self._clock,
-                choices,
-                self.settings.limits.idle_timeout_s,
-            ),
-            toolbox,
-            running,
-            self.settings.limits,
-            turn,
-            deadline,
-        )
+        running = Hooks(asked.hooks, session.key)
+        notice = await self._begin(session, turn, asked.inbound, resumed)
+        following = Following(session, turn.id, asked.follow_ups)
+        loop = self._loop(session, turn, asked, running, following)
         outcome = loop.outcome
         try:
+            if notice and resumed is None:
+                yield Notice(kind="recovery", text=notice)
             yield TurnStarted(turn_id=turn.id, session_key=session.key)
-            system = await prompts.system(self.registry, turn)
-            async with closing(loop.run(system, choices[0])) as events:
-                async for event in events:
-                    yield event
+            left = Standing()
+            if resumed is not None:
+                yield Notice(kind="recovery", text=notice)
+                left = self._take_up(session, resumed, loop)
+            if left.final is None:
+                system = await prompts.system(self.registry, turn)
+                async with closing(loop.run(system, asked.choices[0], left)) as events:
+                    async for event in events:
+                        yield event
         except (asyncio.CancelledError, GeneratorExit):
-            with suppress(StorageError):  # the next turn closes this one as interrupted
-                session.end(turn.id, StopReason.CANCELLED)
+            if asked.follow_ups is None or not asked.follow_ups.suspended:
+                with suppress(StorageError):  # the next turn closes this one as interrupted
+                    session.end(turn.id, StopReason.CANCELLED)
+                    await session.commit()
             raise
         except Exception as error:
             self._fail(outcome, error)
@@ -202,8 +260,10 @@ class Agent:
             outcome.content = running.finalize(outcome.content, outcome.stop_reason, outcome.error)
         except Exception as error:
             self._fail(outcome, error)
+        used = tuple(loop.toolbox.used)
         try:
-            session.end(turn.id, outcome.stop_reason, outcome.error)
+            await following.settle()
+            await self._end(session, turn, outcome, used)
         except StorageError as error:
             self._fail(outcome, error)
         yield TurnFinished(
@@ -211,10 +271,70 @@ class Agent:
             stop_reason=outcome.stop_reason,
             usage=outcome.usage,
             error=outcome.error,
-            tools_used=tuple(toolbox.used),
+            tools_used=used,
             model=outcome.model,
             turn_id=turn.id,
         )
+
+    async def _begin(
+        self, session: Session, turn: Turn, inbound: Inbound, resumed: TurnRecord | None
+    ) -> str:
+        """Store the message that begins a turn; return what the user should know about it."""
+        if resumed is not None:
+            return "The turn was interrupted; it goes on now."
+        parts = await session.put_away(inbound.parts)
+        context = await prompts.volatile(self.registry, turn)
+        closed = session.close_unfinished()
+        session.begin(turn.id, inbound, parts, context)
+        if not inbound.stored:
+            await session.commit()
+        return "The last turn was interrupted and has been closed." if closed else ""
+
+    async def _end(
+        self, session: Session, turn: Turn, outcome: Outcome, used: tuple[str, ...]
+    ) -> None:
+        """Store how a turn ended."""
+        session.end(
+            turn.id,
+            outcome.stop_reason,
+            outcome.error,
+            content=outcome.content,
+            model=outcome.model,
+            tools=used,
+        )
+        await session.commit()
+
+    def _loop(
+        self, session: Session, turn: Turn, asked: _Asked, hooks: Hooks, following: Following
+    ) -> Loop:
+        limits = self.settings.limits
+        caller = ModelCaller(
+            self.registry,
+            self._middleware,
+            turn,
+            self._clock,
+            asked.choices,
+            limits.idle_timeout_s,
+            asked.deadline,
+        )
+        toolbox = Toolbox(self.registry, self._middleware, self.settings, turn, asked.deadline)
+        return Loop(session, caller, toolbox, hooks, limits, turn, following)
+
+    def _take_up(self, session: Session, resumed: TurnRecord, loop: Loop) -> Standing:
+        """Return what is left to do of an interrupted turn; what it came to so far counts on."""
+        outcome = loop.outcome
+        outcome.usage, outcome.model = resumed.usage, resumed.model
+        loop.toolbox.used |= dict.fromkeys(resumed.ran())
+        left = standing(resumed)
+        if left.final is not None:
+            outcome.content, outcome.stop_reason = left.final, left.stop
+        elif resumed.resumed >= MAX_RESUMES:
+            outcome.content, outcome.stop_reason = resumed.content(), StopReason.INTERRUPTED
+            outcome.error = GIVEN_UP
+            left = replace(left, final=outcome.content)
+        else:
+            session.resume(resumed.id)
+        return left
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
         """Turn an exception into how the turn ended."""
@@ -236,6 +356,12 @@ def _stopped(turn: Turn, reason: StopReason, error: str = "") -> TurnFinished:
 
 def _wrap(layer: Middleware, turn: Turn, proceed: TurnNext) -> TurnNext:
     return lambda: layer.around_turn(turn, proceed)
+
+
+def _largest(settings: EngineSettings) -> int:
+    """Return how many tokens of a session any of the models could be sent."""
+    budgets = [choice.budget for chosen in settings.presets.values() for choice in chosen]
+    return max(budgets, default=KEEP_TOKENS)
 
 
 @asynccontextmanager

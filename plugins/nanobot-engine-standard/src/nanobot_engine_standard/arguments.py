@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nanobot import strict_json
 from nanobot.errors import ToolError
+from nanobot_documents import strict_json
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 _MISSING = object()

@@ -84,7 +84,7 @@ class Info:
             facts["context"] = f"{used} of {room} tokens ({100 * used // max(room, 1)} %)"
         billed = history.usage.billed
         facts["tokens"] = f"{billed.input} in ({billed.cached} cached), {billed.output} out"
-        facts["session"] = f"{session_key}, {len(history.turns)} turns"
+        facts["session"] = f"{session_key}, {history.count} turns"
         return facts
 
 
@@ -128,6 +128,8 @@ async def run(
         )
         async with asyncio.timeout(settings.limits.turn_timeout_s):
             reply = await command.run(request)
+        if session.touched:
+            await session.commit()
         if not isinstance(reply, str):
             raise TypeError(f"it returned a {type(reply).__name__}, not a text")
         return reply

@@ -6,128 +6,69 @@ they start with a user, every tool call carries its result, and no answer is emp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from nanobot.messages import (
-    AssistantMessage,
+    Inbound,
     Message,
     Origin,
     Part,
-    ReasoningBlock,
     StopReason,
     Text,
     ToolCall,
-    ToolResult,
-    ToolUse,
     Usage,
     UserMessage,
     text_of,
 )
 
-from nanobot_engine_standard import codec, tokens
+from nanobot_engine_standard import codec
+from nanobot_engine_standard.conversation import Conversation
+from nanobot_engine_standard.turns import Step, TurnRecord
 
-INTERRUPTED = ToolResult.error(
-    "interrupted",
-    "The call was interrupted; whether it took effect is unknown. Check before you repeat it.",
-)
-_UNANSWERED = {
-    StopReason.ERROR: "[No answer: the model could not be reached or failed.]",
-    StopReason.CANCELLED: "[No answer: the user stopped the turn.]",
-}
-_INTERRUPTED_TURN = "[No answer: the turn was interrupted.]"
+KEEP_TOKENS = 200_000
+_ID_BYTES = 100
+_SMALL_BYTES = 4000
+_ORIGINS, _REASONS = frozenset(map(str, Origin)), frozenset(map(str, StopReason))
 
-
-@dataclass(slots=True)
-class Step:
-    """One model answer and what its tool calls came to."""
-
-    text: str
-    calls: tuple[ToolCall, ...] = ()
-    reasoning: tuple[ReasoningBlock, ...] = ()
-    results: dict[str, ToolResult] = field(default_factory=dict)
-    continues: bool = False
-
-    def message(self) -> AssistantMessage:
-        """Return the step as a message; calls without a result count as interrupted."""
-        return AssistantMessage(
-            text=self.text,
-            reasoning=self.reasoning,
-            tool_uses=tuple(
-                ToolUse(call=call, result=self.results.get(call.id, INTERRUPTED))
-                for call in self.calls
-            ),
-        )
+MessageKey = tuple[str, str, str, str]
+"""What tells a message from all others: channel, account, chat, and its id there."""
 
 
-@dataclass(slots=True)
-class TurnRecord:
-    """A user message and everything that came of it."""
+def key_of(inbound: Inbound) -> MessageKey | None:
+    """Return what tells a message from all others; None when it has no id."""
+    if not inbound.id:
+        return None
+    return inbound.target.channel, inbound.target.account, inbound.target.chat, inbound.id
 
-    id: str
-    user: UserMessage
-    origin: Origin = Origin.USER
-    steps: list[Step] = field(default_factory=list)
-    stop_reason: str = ""
-    _messages: tuple[Message, ...] = ()
-    _tokens: int = 0
 
-    @property
-    def ended(self) -> bool:
-        """Tell whether the turn came to its end."""
-        return bool(self.stop_reason)
-
-    def open_calls(self) -> list[ToolCall]:
-        """Return the tool calls that have no result."""
-        return [call for step in self.steps for call in step.calls if call.id not in step.results]
-
-    def messages(self) -> tuple[Message, ...]:
-        """Return the turn as messages; kept once the turn has ended."""
-        if self._messages:
-            return self._messages
-        messages: list[Message] = [self.user]
-        for step in self.steps:
-            made = step.message()
-            last = messages[-1]
-            if step.continues and isinstance(last, AssistantMessage) and not last.tool_uses:
-                messages[-1] = AssistantMessage(
-                    text=last.text + made.text,
-                    reasoning=last.reasoning + made.reasoning,
-                    tool_uses=made.tool_uses,
-                )
-            elif made.text.strip() or made.tool_uses:
-                messages.append(made)
-        if self.ended:
-            last = messages[-1]
-            if isinstance(last, UserMessage) or last.tool_uses:
-                words = _UNANSWERED.get(StopReason(self.stop_reason), _INTERRUPTED_TURN)
-                messages.append(AssistantMessage(text=words))
-            self._messages = tuple(messages)
-        return tuple(messages)
-
-    def tokens(self) -> int:
-        """Return the estimated size of the turn, counted once."""
-        if not self.ended:
-            return sum(map(tokens.of_message, self.messages()))
-        if not self._tokens:
-            self._tokens = sum(map(tokens.of_message, self.messages()))
-        return self._tokens
+def key_in(record: dict[str, Any]) -> MessageKey | None:
+    """Return the key of the message that a record stores, None when it stores none."""
+    place = record.get("to")
+    name = _text(record, "message")
+    if not name or not isinstance(place, dict):
+        return None
+    return _text(place, "channel"), _text(place, "account"), _text(place, "chat"), name
 
 
 class History:
     """What a session is, folded from its records.
 
     Args:
-        blobs: Returns the bytes of a stored picture.
+        keep_tokens: How much of turns that are over must stay in memory: a model's window.
     """
 
-    def __init__(self, blobs: codec.Blobs = lambda digest: None) -> None:
-        self._blobs = blobs
-        self.turns: list[TurnRecord] = []
+    def __init__(self, keep_tokens: int = KEEP_TOKENS) -> None:
+        self.past = Conversation(keep_tokens)
+        self.open: TurnRecord | None = None
+        self.last: TurnRecord | None = None
+        self.count = 0
         self.preset = ""
         self.usage = Usage()
         self.last_usage = Usage()
+        self.scales: dict[str, float] = {}
+        self._known: set[int] = set()
 
     # --- folding --------------------------------------------------------------------------------
 
@@ -140,100 +81,155 @@ class History:
             handler(record)
 
     def _on_user(self, record: dict[str, Any]) -> None:
-        self._close(StopReason.INTERRUPTED)
-        origin = record.get("origin")
-        self.turns.append(
-            TurnRecord(
+        message = UserMessage(parts=_parts(record), context=_text(record, "context"))
+        key = key_in(record)
+        if key is not None:
+            self._known.add(hash(key))
+        turn = self._of_open(record)
+        if turn is None or not turn.id:
+            self._close(StopReason.INTERRUPTED)
+            origin = record.get("origin")
+            turn = self.open = TurnRecord(
                 id=_text(record, "turn"),
-                user=UserMessage(parts=self._parts(record), context=_text(record, "context")),
-                origin=Origin(origin) if origin in set(Origin) else Origin.USER,
+                user=message,
+                origin=Origin(origin) if origin in _ORIGINS else Origin.USER,
+                speaker=_object(record, "from_"),
+                place=_object(record, "to"),
             )
-        )
+            self.count += 1
+        else:
+            turn.steps.append(message)
+        if key is not None:
+            turn.keys.add(key)
 
     def _on_assistant(self, record: dict[str, Any]) -> None:
-        turn = self._open_turn(record)
+        turn = self._of_open(record)
         if turn is None:
             return
-        calls = [codec.call_from_json(call) for call in _objects(record, "calls")]
         unique: dict[str, ToolCall] = {}
-        for call in calls:
+        for call in map(codec.call_from_json, _objects(record, "calls")):
             if call.id and call.name:
                 unique.setdefault(call.id, call)
         turn.steps.append(
             Step(
                 text=_text(record, "text"),
                 calls=tuple(unique.values()),
-                reasoning=tuple(
-                    codec.reasoning_from_json(block) for block in _objects(record, "reasoning")
-                ),
+                reasoning=tuple(map(codec.reasoning_from_json, _objects(record, "reasoning"))),
                 continues=record.get("continues") is True,
+                finish=_text(record, "finish"),
+                stop=_text(record, "stop"),
             )
         )
-        self._count(record)
+        turn.model = _text(record, "model") or turn.model
+        usage = record.get("usage")
+        if isinstance(usage, dict):
+            self.last_usage = codec.usage_from_json(usage)
+            self.usage += self.last_usage
+            turn.usage += self.last_usage
 
     def _on_tool(self, record: dict[str, Any]) -> None:
-        turn = self._open_turn(record)
-        call = _text(record, "call")
-        for step in reversed(turn.steps if turn else ()):
-            if any(known.id == call for known in step.calls):
-                step.results.setdefault(call, codec.result_from_json(record, self._blobs))
-                return
+        turn = self._of_open(record)
+        if turn is not None:
+            turn.take_result(_text(record, "call"), codec.result_from_json(record))
 
     def _on_end(self, record: dict[str, Any]) -> None:
-        turn = self._open_turn(record)
+        turn = self._of_open(record)
+        if turn is None:
+            return
         reason = _text(record, "stop_reason")
+        turn.error = _text(record, "error")
+        if isinstance(record.get("content"), str):
+            turn.final = record["content"]
+        turn.model = _text(record, "model") or turn.model
+        tools = record.get("tools")
+        turn.tools = tuple(map(str, tools)) if isinstance(tools, list) else ()
+        self._close(StopReason(reason) if reason in _REASONS else StopReason.INTERRUPTED)
+
+    def _on_resumed(self, record: dict[str, Any]) -> None:
+        turn = self._of_open(record)
         if turn is not None:
-            self._close(StopReason(reason) if reason in set(StopReason) else StopReason.INTERRUPTED)
+            turn.resumed += 1
+
+    def _on_command(self, record: dict[str, Any]) -> None:
+        key = key_in(record)
+        if key is not None:
+            self._known.add(hash(key))
 
     def _on_reset(self, record: dict[str, Any]) -> None:
-        self.turns.clear()
+        self.open = self.last = None
+        self.count = 0
+        self.past.clear()
+        self.scales.clear()
         self.last_usage = Usage()
 
     def _on_preset(self, record: dict[str, Any]) -> None:
         self.preset = _text(record, "name")
 
-    def _count(self, record: dict[str, Any]) -> None:
-        usage = record.get("usage")
-        if isinstance(usage, dict):
-            self.last_usage = codec.usage_from_json(usage)
-            self.usage += self.last_usage
+    def _on_shrunk(self, record: dict[str, Any]) -> None:
+        scale = record.get("scale")
+        if isinstance(scale, float) and 0 < scale <= 1:
+            self.scales[_text(record, "model")] = scale
 
     def _close(self, reason: StopReason) -> None:
-        if self.turns and not self.turns[-1].ended:
-            self.turns[-1].stop_reason = str(reason)
+        turn = self.open
+        if turn is not None:
+            self.open, self.last = None, turn
+            turn.stop_reason = str(reason)
+            self.past.add(*turn.messages())
 
-    def _open_turn(self, record: dict[str, Any]) -> TurnRecord | None:
-        """Return the turn that a record belongs to: the last, if it is open and its own."""
-        if not self.turns or self.turns[-1].ended:
-            return None
-        return self.turns[-1] if self.turns[-1].id == _text(record, "turn") else None
-
-    def _parts(self, record: dict[str, Any]) -> tuple[Part, ...]:
-        parts = tuple(codec.part_from_json(part, self._blobs) for part in _objects(record, "parts"))
-        return parts or (Text(text="(empty message)"),)
+    def _of_open(self, record: dict[str, Any]) -> TurnRecord | None:
+        """Return the turn that a record belongs to: the open one, if it is its own."""
+        turn = self.open
+        return turn if turn is not None and turn.id == _text(record, "turn") else None
 
     # --- using ----------------------------------------------------------------------------------
 
-    @property
-    def unfinished(self) -> TurnRecord | None:
-        """Return the turn that a crash interrupted, None when the last one ended."""
-        return self.turns[-1] if self.turns and not self.turns[-1].ended else None
+    def knows(self, key: MessageKey | None) -> bool:
+        """Tell whether a message may have been stored; only a look at the file makes it sure."""
+        return key is not None and hash(key) in self._known
 
-    def texts(self) -> Sequence[tuple[str, str]]:
-        """Return what was said, oldest first, as pairs of role and text."""
-        said = []
-        for turn in self.turns:
-            for message in turn.messages():
+    def holds_open(self, key: MessageKey | None) -> bool:
+        """Tell whether a message belongs to the turn that has not ended."""
+        return self.open is not None and key in self.open.keys
+
+    def texts(self, count: int) -> Sequence[tuple[str, str]]:
+        """Return what was said last, oldest first, as pairs of role and text."""
+        said = list(islice(self._backwards(), count))
+        return said[::-1]
+
+    def _backwards(self) -> Iterator[tuple[str, str]]:
+        running = self.open.messages()[0] if self.open else []
+        for messages in (reversed(running), self.past.backwards()):
+            for message in messages:
                 if isinstance(message, UserMessage):
-                    said.append(("user", text_of(message.parts)))
+                    yield "user", text_of(message.parts)
                 elif message.text.strip():
-                    said.append(("assistant", message.text))
-        return said
+                    yield "assistant", message.text
+
+    def messages(self) -> list[Message]:
+        """Return all that is in memory as messages."""
+        running = self.open.messages()[0] if self.open else []
+        return [*reversed(list(self.past.backwards())), *running]
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes of memory this takes."""
+        return _SMALL_BYTES + self.past.weight + len(self._known) * _ID_BYTES
+
+
+def _parts(record: dict[str, Any]) -> tuple[Part, ...]:
+    parts = tuple(map(codec.part_from_json, _objects(record, "parts")))
+    return parts or (Text(text="(empty message)"),)
 
 
 def _text(record: dict[str, Any], key: str) -> str:
     value = record.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _object(record: dict[str, Any], key: str) -> dict[str, Any]:
+    value = record.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _objects(record: dict[str, Any], key: str) -> list[dict[str, Any]]:

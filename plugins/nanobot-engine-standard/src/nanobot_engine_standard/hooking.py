@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nanobot import log, strict_json
+from nanobot import log
 from nanobot.agent.hooks import AgentHook, AgentHookContext, HookToolCall
 from nanobot.messages import Message, ToolCall, ToolResult
+from nanobot_documents import strict_json
 
 
 class Hooks:
@@ -15,7 +16,7 @@ class Hooks:
 
     def __init__(self, hooks: Sequence[AgentHook], session_key: str) -> None:
         self._hooks = hooks
-        self._streaming = [hook for hook in hooks if _wants_streaming(hook)]
+        self.streaming = [hook for hook in hooks if _wants_streaming(hook)]
         self.context = AgentHookContext(session_key=session_key)
 
     async def _each(
@@ -37,12 +38,12 @@ class Hooks:
 
     async def on_stream(self, delta: str) -> None:
         """Tell a piece of the answer to those who want it."""
-        self.context.streamed_content = bool(self._streaming)
-        await self._each(self._streaming, "on_stream", delta)
+        self.context.streamed_content = bool(self.streaming)
+        await self._each(self.streaming, "on_stream", delta)
 
     async def on_stream_end(self, *, resuming: bool) -> None:
         """Tell that a stretch of text is over."""
-        await self._each(self._streaming, "on_stream_end", resuming=resuming)
+        await self._each(self.streaming, "on_stream_end", resuming=resuming)
 
     async def before_execute_tools(self, calls: Sequence[ToolCall]) -> None:
         """Tell which tools are about to run."""

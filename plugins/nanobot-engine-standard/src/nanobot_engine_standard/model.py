@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,13 +20,15 @@ from nanobot.errors import describe as _in_words
 from nanobot.events import Notice
 from nanobot.messages import Turn
 from nanobot.middleware import Middleware, ModelNext
-from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning, ModelRequest, ModelText
+from nanobot.provider import ModelEvent, ModelFinish, ModelRequest
 
+from nanobot_engine_standard.alarm import Alarm
 from nanobot_engine_standard.streams import closing
 
 ATTEMPTS = 4
 MAX_WAIT_S = 60.0
 _FINAL = (errors.ContextOverflow, errors.ContentFiltered, errors.BadRequest)
+_STRAY = (Exception, SystemExit, asyncio.CancelledError)
 
 
 class TimeIsUp(Exception):
@@ -46,6 +48,7 @@ class ModelCaller:
     Args:
         choices: The model to ask first and its fallbacks.
         idle_timeout_s: Seconds that a model may be silent.
+        deadline: Loop time at which the turn is over.
     """
 
     def __init__(
@@ -56,22 +59,21 @@ class ModelCaller:
         clock: Clock,
         choices: Sequence[ModelChoice],
         idle_timeout_s: float,
+        deadline: float,
     ) -> None:
         self._registry = registry
-        self._middleware = middleware
+        self._middleware = [layer for layer in middleware if overrides(layer, "around_model")]
         self._turn = turn
         self._clock = clock
         self._choices = choices
         self._idle_timeout_s = idle_timeout_s
+        self.deadline = deadline
 
-    async def ask(
-        self, request: ModelRequest, deadline: float
-    ) -> AsyncIterator[ModelEvent | Notice | Chosen]:
+    async def ask(self, request: ModelRequest) -> AsyncIterator[ModelEvent | Notice | Chosen]:
         """Yield the events of one answer, ending with its `ModelFinish`.
 
         Args:
             request: What to ask; model and generation settings come from the choice.
-            deadline: Loop time at which the turn is over.
 
         Raises:
             ProviderError: of the last candidate, once all have failed.
@@ -84,50 +86,31 @@ class ModelCaller:
                 name = f"{choice.provider}/{choice.model}"
                 yield Notice(kind="fallback", text=f"{_short(last)} Asking {name} instead.")
             yield Chosen(choice=choice)
-            shown = False
-            try:
-                async with closing(self._persist(request, choice, deadline)) as events:
-                    async for event in events:
-                        shown = shown or isinstance(event, ModelText | ModelReasoning)
-                        yield event
-                return
-            except NanobotError as error:
-                final = _FINAL if number == 0 else errors.ContextOverflow
-                if shown or isinstance(error, final):
-                    raise  # what is wrong with the request is so for all; yet each is asked once
-                last = error
+            for attempt in range(1, ATTEMPTS + 1):
+                call = _Call(choice, self._idle_timeout_s, self.deadline)
+                try:
+                    async with AsyncExitStack() as stack:
+                        await call.open(stack, await self._stream(request, choice, stack))
+                        while (event := await call.next()) is not None:
+                            yield event
+                    yield call.end()
+                    return
+                except NanobotError as error:
+                    final = _FINAL if number == 0 else errors.ContextOverflow
+                    last, wait = error, self._wait(error, attempt)
+                    if call.shown or (wait is None and isinstance(error, final)):
+                        raise  # a wrong request is wrong for all; yet each fallback is asked once
+                if wait is None:
+                    break
+                yield _retry(last, wait, attempt)
+                await self._clock.sleep(wait)
         raise last or errors.ConfigError("no model is configured", remedy="nanobot onboard")
 
-    async def _persist(
-        self, request: ModelRequest, choice: ModelChoice, deadline: float
-    ) -> AsyncIterator[ModelEvent | Notice]:
-        """Ask one candidate, again after failures that may pass."""
-        for attempt in range(1, ATTEMPTS + 1):
-            shown = False
-            try:
-                async with closing(self._once(request, choice, deadline)) as events:
-                    async for event in events:
-                        shown = shown or isinstance(event, ModelText | ModelReasoning)
-                        yield event
-                return
-            except ProviderError as error:
-                if shown or not error.retryable or attempt == ATTEMPTS:
-                    raise
-                wait = _wait(error, attempt)
-                if wait > MAX_WAIT_S or self._left(deadline) < wait:
-                    raise
-                yield Notice(
-                    kind="retry",
-                    text=f"{_short(error)} Trying again in {wait:.0f} s "
-                    f"({attempt} of {ATTEMPTS - 1}).",
-                )
-                await self._clock.sleep(wait)
-
-    async def _once(
-        self, request: ModelRequest, choice: ModelChoice, deadline: float
-    ) -> AsyncIterator[ModelEvent]:
-        provider = await self._open(choice)
-        stack = AsyncExitStack()
+    async def _stream(
+        self, request: ModelRequest, choice: ModelChoice, stack: AsyncExitStack
+    ) -> Callable[[], AsyncIterator[ModelEvent]]:
+        """Return what asks the provider of a choice through the middleware."""
+        provider = await self._registry.open_model(choice)
 
         def ask(request: ModelRequest) -> AsyncIterator[ModelEvent]:
             stream: AsyncIterator[ModelEvent] = provider.stream(request)
@@ -144,60 +127,98 @@ class ModelCaller:
             temperature=choice.temperature,
             reasoning_effort=choice.effort,
         )
-        finish: ModelFinish | None = None
-        async with stack:
-            with _fence(choice):
-                stream = proceed(asked)
-                if self._middleware:
-                    stack.push_async_exit(closing(stream))
-                reader = aiter(stream)
-            while (event := await self._next(reader, choice, deadline)) is not None:
-                if finish is not None:
-                    raise errors.MalformedAnswer("the provider went on after the end of its answer")
-                if isinstance(event, ModelFinish):
-                    finish = event
-                else:
-                    yield event
-        if finish is None:
-            raise errors.MalformedAnswer("the answer has no end", provider=choice.provider)
-        yield finish
+        return lambda: proceed(asked)
 
-    async def _next(
-        self, reader: AsyncIterator[ModelEvent], choice: ModelChoice, deadline: float
-    ) -> ModelEvent | None:
-        left = self._left(deadline)
+    def _wait(self, error: NanobotError, attempt: int) -> float | None:
+        """Return the seconds to wait before the same model is asked again, None for not at all."""
+        if not isinstance(error, ProviderError) or not error.retryable or attempt == ATTEMPTS:
+            return None
+        wait = _pause(error, attempt)
+        left = max(self.deadline - asyncio.get_running_loop().time(), 0.0)
+        return None if wait > MAX_WAIT_S or left < wait else wait
+
+
+class _Call:
+    """One call of one model, read event by event.
+
+    Attributes:
+        shown: Something of the answer has been passed on.
+    """
+
+    def __init__(self, choice: ModelChoice, idle_timeout_s: float, deadline: float) -> None:
+        self._choice = choice
+        self._idle_timeout_s = idle_timeout_s
+        self._deadline = deadline
+        self._time = asyncio.get_running_loop().time
+        self._alarm = Alarm()
+        self._read: Callable[[], Awaitable[ModelEvent]]
+        self._finish: ModelFinish | None = None
+        self.shown = False
+
+    async def open(
+        self, stack: AsyncExitStack, start: Callable[[], AsyncIterator[ModelEvent]]
+    ) -> None:
+        """Begin the call; the stack ends it."""
+        stack.callback(self._alarm.close)
         try:
-            async with asyncio.timeout(min(self._idle_timeout_s, left)):
-                with _fence(choice):
-                    return await anext(reader, None)
-        except TimeoutError:
-            if left <= self._idle_timeout_s:
-                raise TimeIsUp from None
-            raise errors.ProviderTimeout(
-                f"{choice.provider} sent nothing for {self._idle_timeout_s:g} s",
-                provider=choice.provider,
-                model=choice.model,
-            ) from None
-
-    async def _open(self, choice: ModelChoice) -> Any:
-        return await self._registry.open_model(choice)
-
-    @staticmethod
-    def _left(deadline: float) -> float:
-        return max(deadline - asyncio.get_running_loop().time(), 0.0)
-
-
-@contextmanager
-def _fence(choice: ModelChoice) -> Iterator[None]:
-    """Turn what a plugin should not raise into a ProviderError, so that the next model is asked."""
-    try:
-        yield
-    except NanobotError:
-        raise
-    except (Exception, SystemExit, asyncio.CancelledError) as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+            stream = start()
+            stack.push_async_exit(closing(stream))
+            self._read = aiter(stream).__anext__
+        except BaseException as error:
+            self._tell(error)
             raise
+
+    async def next(self) -> ModelEvent | None:
+        """Return the next piece of the answer, None when there is no more."""
+        alarm, now = self._alarm, self._time()
+        while True:
+            alarm.set(min(now + self._idle_timeout_s, self._deadline))
+            try:
+                event = await self._read()
+            except StopAsyncIteration:
+                return None
+            except BaseException as error:
+                self._tell(error)
+                raise
+            finally:
+                alarm.clear()
+            if self._finish is not None:
+                raise errors.MalformedAnswer("the provider went on after the end of its answer")
+            if isinstance(event, ModelFinish):
+                self._finish = event
+                now = self._time()
+                continue
+            self.shown = True
+            if now >= self._deadline:
+                raise TimeIsUp
+            return event
+
+    def end(self) -> ModelFinish:
+        """Return how the answer ended, after its last piece."""
+        if self._finish is None:
+            raise errors.MalformedAnswer("the answer has no end", provider=self._choice.provider)
+        return self._finish
+
+    def _tell(self, error: BaseException) -> None:
+        """Raise what an error of the call means, if that is another one.
+
+        What plugins should not raise becomes a ProviderError, so that the next model is asked.
+        """
+        choice = self._choice
+        if isinstance(error, asyncio.CancelledError):
+            if self._alarm.rang():
+                if self._deadline <= self._time():
+                    raise TimeIsUp from None
+                raise errors.ProviderTimeout(
+                    f"{choice.provider} sent nothing for {self._idle_timeout_s:g} s",
+                    provider=choice.provider,
+                    model=choice.model,
+                ) from None
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                return
+        if isinstance(error, NanobotError) or not isinstance(error, _STRAY):
+            return
         log.get(provider=choice.provider).error("provider_crashed", exc_info=True)
         raise ProviderError(
             log.redact(f"{choice.provider} failed unexpectedly: {_in_words(error)}"),
@@ -206,11 +227,21 @@ def _fence(choice: ModelChoice) -> Iterator[None]:
         ) from error
 
 
+def overrides(layer: Any, method: str) -> bool:
+    """Tell whether middleware does something at a place; what does nothing is left out there."""
+    return getattr(type(layer), method, None) is not getattr(Middleware, method)
+
+
 def _wrap(layer: Middleware, turn: Turn, proceed: ModelNext) -> ModelNext:
     return lambda request: layer.around_model(request, turn, proceed)
 
 
-def _wait(error: ProviderError, attempt: int) -> float:
+def _retry(error: NanobotError, wait: float, attempt: int) -> Notice:
+    left = f"({attempt} of {ATTEMPTS - 1})"
+    return Notice(kind="retry", text=f"{_short(error)} Trying again in {wait:.0f} s {left}.")
+
+
+def _pause(error: ProviderError, attempt: int) -> float:
     """Return the seconds to wait: what the vendor asked for, else doubling with jitter."""
     if error.retry_after is not None and error.retry_after >= 0:  # false for NaN
         return error.retry_after + 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 from nanobot import log
@@ -11,6 +12,8 @@ from nanobot.errors import NanobotError
 from nanobot.messages import Turn
 from nanobot.provider import Segment
 from nanobot.specs import PromptSpec
+
+from nanobot_engine_standard.alarm import Alarm
 
 RENDER_DEADLINE_S = 10.0
 
@@ -22,30 +25,50 @@ def _of(registry: Plugins, placement: Literal["system", "turn"]) -> list[PromptS
 
 async def system(registry: Plugins, turn: Turn) -> tuple[Segment, ...]:
     """Render the system prompt; a section that fails is left out and logged."""
-    segments = []
-    for spec in _of(registry, "system"):
-        text = await _render(registry, spec, turn)
-        if text:
-            segments.append(Segment(name=spec.name, text=text))
-    return tuple(segments)
+    texts = await _rendered(registry, _of(registry, "system"), turn)
+    return tuple(Segment(name=name, text=text) for name, text in texts)
 
 
 async def volatile(registry: Plugins, turn: Turn) -> str:
     """Render what belongs to this turn alone; it is sent after the user's words."""
-    texts = [await _render(registry, spec, turn) for spec in _of(registry, "turn")]
-    return "\n".join(text for text in texts if text)
+    return "\n".join(text for _, text in await _rendered(registry, _of(registry, "turn"), turn))
 
 
-async def _render(registry: Plugins, spec: PromptSpec, turn: Turn) -> str:
+async def _rendered(
+    registry: Plugins, specs: Sequence[PromptSpec], turn: Turn
+) -> list[tuple[str, str]]:
+    """Return the names and texts of the sections that have one.
+
+    They are rendered one after the other: nearly all are a file that has not changed, for which a
+    task of its own would cost more than the rendering.
+    """
+    alarm = Alarm()
+    try:
+        texts = [(spec.name, await _render(registry, spec, turn, alarm)) for spec in specs]
+    finally:
+        alarm.close()
+    return [(name, text) for name, text in texts if text]
+
+
+async def _render(registry: Plugins, spec: PromptSpec, turn: Turn, alarm: Alarm) -> str:
+    reason = "too slow"
     try:
         prompt = await registry.open("prompts", spec.name)
-        async with asyncio.timeout(RENDER_DEADLINE_S):
-            text: str = await prompt.render(turn)
+        alarm.set(asyncio.get_running_loop().time() + RENDER_DEADLINE_S)
+        text: str = await prompt.render(turn)
         return text.strip()
-    except (NanobotError, TimeoutError) as error:
-        log.get(plugin=f"prompts.{spec.name}").warning(
-            "prompt_left_out", reason=str(error) or "too slow"
-        )
-    except Exception:
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if not alarm.rang():
+            if task and task.cancelling():
+                raise
+            reason = "it cancelled itself"
+    except NanobotError as error:
+        reason = str(error)
+    except (Exception, SystemExit):
         log.get(plugin=f"prompts.{spec.name}").error("prompt_crashed", exc_info=True)
+        return ""
+    finally:
+        alarm.clear()
+    log.get(plugin=f"prompts.{spec.name}").warning("prompt_left_out", reason=reason)
     return ""

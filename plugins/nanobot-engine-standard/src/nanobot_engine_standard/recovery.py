@@ -20,7 +20,7 @@ _TAIL = 64
 _REFUSED = (FinishReason.CONTENT_FILTER, FinishReason.REFUSAL)
 
 CONTINUE = (
-    "Your answer was cut off at the length limit. Go on exactly where it stopped; repeat "
+    "Your answer was cut off. Go on exactly where it stopped; repeat "
     "nothing. It ended with: {tail!r}"
 )
 CUT_CALL = (
@@ -30,6 +30,11 @@ CUT_CALL = (
 BLANK = "You gave no answer. Answer the user now, in words."
 NAMELESS = "Your tool calls had no name, so none ran. Call tools by name, or answer in words."
 EMPTY = "The model finished its steps but gave no answer in words. Ask again, or ask for a summary."
+
+
+def cut_off(text: str) -> str:
+    """Return the request to go on with an answer that was cut off."""
+    return CONTINUE.format(tail=text[-_TAIL:])
 
 
 class Next(Enum):
@@ -60,10 +65,14 @@ class Decision:
 
 
 class Recovery:
-    """Decides on the answers of one turn."""
+    """Decides on the answers of one turn.
 
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
+    Args:
+        pieces: What an answer that was cut off has said so far.
+    """
+
+    def __init__(self, pieces: Iterable[str] = ()) -> None:
+        self._pieces = list(pieces)
         self._blanks = 0
         self._nameless = 0
 
@@ -86,7 +95,7 @@ class Recovery:
             return Decision(next=Next.TOOLS, calls=calls)
         if finish.reason is FinishReason.LENGTH and len(self._pieces) < MAX_CONTINUATIONS:
             self._pieces.append(text)
-            note = CUT_CALL if finish.tool_calls else CONTINUE.format(tail=text[-_TAIL:])
+            note = CUT_CALL if finish.tool_calls else cut_off(text)
             notice = "The answer was cut off at the length limit; asking for the rest."
             return Decision(next=Next.AGAIN, note=note, notice=notice)
         if self._calls_nobody(finish, text) and self._nameless < MAX_NAMELESS:

@@ -18,6 +18,8 @@ _MESSAGE_TOKENS = 4
 def of_text(text: str) -> int:
     """Estimate the tokens of a text: four ASCII characters each, or about one wide character."""
     characters = len(text)
+    if text.isascii():
+        return characters // 4 + 1
     wide = (len(text.encode("utf-8", "replace")) - characters) // 2
     return (characters - min(wide, characters)) // 4 + wide + 1
 

@@ -17,7 +17,7 @@ from nanobot.engine import EngineSettings, Plugins
 from nanobot.errors import NanobotError, ToolError
 from nanobot.errors import describe as _in_words
 from nanobot.events import ToolFinished, ToolStarted
-from nanobot.messages import ToolCall, ToolResult, Turn
+from nanobot.messages import Text, ToolCall, ToolResult, Turn
 from nanobot.middleware import Middleware, ToolNext
 from nanobot.specs import ToolDefinition
 from nanobot.tool import DynamicTool, ToolRequest
@@ -86,6 +86,11 @@ class Toolbox:
             return ()
         return offered
 
+    def repeatable(self, call: ToolCall) -> bool:
+        """Tell whether a call that was interrupted may be run again."""
+        offer = self._offers.get(call.name)
+        return offer is not None and offer.definition.effects.repeatable
+
     # --- running --------------------------------------------------------------------------------
 
     async def run(self, calls: Sequence[ToolCall]) -> AsyncIterator[ToolStarted | ToolFinished]:
@@ -126,9 +131,13 @@ class Toolbox:
         started = perf_counter()
         result = self._refusals.escalate(await self._run_one(call))
         offer = self._offers.get(call.name)
-        if offer is None or offer.definition.spill:
-            result = self._spill(call, result)
+        if (offer is None or offer.definition.spill) and self._is_long(result):
+            result = await asyncio.to_thread(self._spill, call, result)
         return ToolFinished(call=call, result=result, seconds=perf_counter() - started)
+
+    def _is_long(self, result: ToolResult) -> bool:
+        most = self._settings.limits.max_tool_result_chars
+        return any(isinstance(part, Text) and len(part.text) > most for part in result.parts)
 
     def _spill(self, call: ToolCall, result: ToolResult) -> ToolResult:
         limit = self._settings.limits.max_tool_result_chars

@@ -7,7 +7,6 @@ is too long, its oldest tool results are shortened. Nothing is changed in the tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from nanobot.messages import (
@@ -21,37 +20,25 @@ from nanobot.messages import (
     text_of,
 )
 
-from nanobot_engine_standard import tokens
-from nanobot_engine_standard.history import TurnRecord
+from nanobot_engine_standard import codec, tokens
+from nanobot_engine_standard.history import History
 
-_KEEP_SHARE = 0.7
 _SHORT_CHARS = 400
 
 
-def first_turn(sizes: Sequence[int], budget: int) -> int:
-    """Return the index of the first turn to send.
+def fit(history: History, budget: int) -> tuple[list[Message], list[int]]:
+    """Return the last messages of a session that fit a budget of tokens.
 
-    Each time the turns outgrow the budget, the start moves until they fill a good part of it. The
-    start follows from the sizes alone, so it is the same in every process.
+    What comes second says which of them have pictures that are to be fetched.
     """
-    start = total = 0
-    for index, size in enumerate(sizes):
-        total += size
-        if total > budget:
-            while total > budget * _KEEP_SHARE and start < index:
-                total -= sizes[start]
-                start += 1
-    return start
-
-
-def fit(turns: Sequence[TurnRecord], budget: int) -> tuple[Message, ...]:
-    """Return the messages of the last turns that fit a budget of tokens."""
-    sizes = [turn.tokens() for turn in turns]
-    start = first_turn(sizes, budget)
-    messages = [message for turn in turns[start:] for message in turn.messages()]
-    if sum(sizes[start:]) > budget:
+    running, size = history.open.messages() if history.open else ([], 0)
+    messages, pictured = history.past.cut(size, budget)
+    past = len(messages)
+    pictured += [past + n for n, message in enumerate(running) if codec.has_stored(message)]
+    messages += running
+    if not past and size > budget:
         messages = _shorten(messages, budget)
-    return tuple(messages)
+    return messages, pictured
 
 
 def _shorten(messages: list[Message], budget: int) -> list[Message]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ from nanobot.messages import (
     UserMessage,
     text_of,
 )
+from nanobot_engine_standard.conversation import Conversation, first_turn
+from nanobot_engine_standard.disk import DiskThreads
 from nanobot_engine_standard.history import History
 from nanobot_engine_standard.session import Session
 from nanobot_engine_standard.transcript import Transcript
-from nanobot_engine_standard.window import first_turn, fit
+from nanobot_engine_standard.window import fit
+from nanobot_testing import run
 
 IDS = st.sampled_from(["", "c1", "c2", "c3", "ünï\ud800"])
 NAMES = st.sampled_from(["", "look", "write"])
@@ -48,6 +52,7 @@ BLOCKS = st.lists(
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("user"), PARTS, WORDS),
+        st.tuples(st.just("follow up"), PARTS),
         st.tuples(st.just("answer"), WORDS, CALLS, BLOCKS, st.booleans()),
         st.tuples(st.just("tool"), IDS, RESULTS),
         st.tuples(st.just("end"), st.sampled_from(StopReason)),
@@ -55,6 +60,8 @@ EVENTS = st.lists(
         st.tuples(st.just("reset")),
         st.tuples(st.just("preset"), WORDS),
         st.tuples(st.just("unknown")),
+        st.tuples(st.just("command"), WORDS),
+        st.tuples(st.just("resumed")),
         st.tuples(st.just("crash")),
     ),
     max_size=25,
@@ -73,6 +80,9 @@ DAMAGE = st.lists(
 )
 
 
+DISK = DiskThreads()
+
+
 class Machine:
     """Writes to a session whatever it is told, in any order."""
 
@@ -84,7 +94,8 @@ class Machine:
 
     def open(self) -> None:
         self._transcript = Transcript(self._folder, "k").__enter__()
-        self.session = Session(self._transcript, lambda: "now")
+        self.session = Session(self._transcript, lambda: "now", DISK)
+        self.session.read()
 
     def close(self) -> Path:
         self._transcript.__exit__()
@@ -96,7 +107,10 @@ class Machine:
 
     def _user(self, parts: Any, context: str) -> None:
         self._turns += 1
-        self.session.begin(f"t{self._turns}", self._lab.inbound(parts), context)
+        self.session.begin(f"t{self._turns}", self._lab.inbound(parts), parts, context)
+
+    def _follow_up(self, parts: Any) -> None:
+        self.session.join(f"t{self._turns}", self._lab.inbound(parts), parts)
 
     def _answer(self, text: str, calls: Any, reasoning: Any, continues: bool) -> None:
         self.session.answer(
@@ -131,6 +145,13 @@ class Machine:
     def _preset(self, name: str) -> None:
         self.session.choose_preset(name)
 
+    def _command(self, reply: str) -> None:
+        self.session.command("c", self._lab.inbound("/look"), "look")
+        self.session.reply("c", reply)
+
+    def _resumed(self) -> None:
+        self.session.resume(f"t{self._turns}")
+
     def _unknown(self) -> None:
         self._transcript.append("from the future", {"turn": f"t{self._turns}", "text": 5})
 
@@ -163,18 +184,18 @@ def _harm(data: bytes, damage: tuple[Any, ...]) -> bytes:
 
 
 def _messages(history: History) -> list[Any]:
-    return [message for turn in history.turns for message in turn.messages()]
+    return history.messages()
 
 
 def _next_turn(lab: Any, session: Session) -> None:
     """Run the next turn of a session, and check what a model would be sent."""
     session.close_unfinished()
-    session.begin("next", lab.inbound("and now?"), "")
+    session.begin("next", lab.inbound("and now?"), (Text(text="and now?"),), "")
     messages = _messages(session.history)
     lab.check(messages)
     assert text_of(messages[-1].parts) == "and now?"
     for budget in (100, 2000, 10**6):
-        sent = fit(session.history.turns, budget)
+        sent, _ = fit(session.history, budget)
         lab.check(sent)
         assert isinstance(sent[-1], UserMessage)
     for message in messages:
@@ -204,8 +225,8 @@ def test_any_history_is_valid(
     for event in events:
         machine.do(event)
     live = machine.session.history
-    if live.unfinished is None:
-        lab.check(_messages(live)) if live.turns else None
+    if live.open is None and live.count:
+        lab.check(_messages(live))
     path = machine.close()
 
     machine.open()
@@ -250,18 +271,18 @@ def test_reset_hides_and_keeps(machine: Machine) -> None:
         ("reset",),
     ):
         machine.do(event)
-    assert machine.session.history.turns == [] and not machine.session.entries(10)
+    assert not machine.session.history.count and not machine.session.entries(10)
     assert machine.session.history.usage.calls == 1, "what was spent was spent"
     assert b"secret" in machine.close().read_bytes()
     machine.open()
-    assert machine.session.history.turns == []
+    assert not machine.session.history.messages()
 
 
 def test_reset_closes_a_turn_that_was_interrupted(machine: Machine) -> None:
     machine.do(("user", (Text(text="hi"),), ""))
     machine.do(("reset",))
     machine.do(("answer", "late", [], [], False))
-    assert machine.session.history.unfinished is None and not machine.session.history.turns
+    assert machine.session.history.open is None and not machine.session.history.messages()
 
 
 def test_the_last_preset_counts(machine: Machine) -> None:
@@ -319,7 +340,8 @@ def test_a_picture_that_is_gone_becomes_a_mention(machine: Machine, tmp_path: Pa
     for file in (tmp_path / "sessions" / "media").iterdir():
         file.unlink()
     machine.do(("crash",))
-    (message,) = _messages(machine.session.history)
+    messages, pictured = fit(machine.session.history, 10_000)
+    (message,) = run(machine.session.fetch(messages, pictured))
     assert text_of(message.parts) == "[image: cat.png, no longer stored]"
 
 
@@ -328,8 +350,25 @@ def test_a_picture_that_is_gone_becomes_a_mention(machine: Machine, tmp_path: Pa
 
 @given(sizes=st.lists(st.integers(1, 500), min_size=1, max_size=60), budget=st.integers(1, 2000))
 def test_the_first_turn_sent_moves_on_only(sizes: list[int], budget: int) -> None:
-    starts = [first_turn(sizes[: n + 1], budget) for n in range(len(sizes))]
+    sums = [0, *accumulate(sizes)]
+    starts = [first_turn(sums[: n + 1], sums[n + 1], budget) for n in range(len(sizes))]
     assert starts == sorted(starts), "what was left out stays out"
     for index, start in enumerate(starts):
         assert start <= index, "the last turn is always sent"
         assert sum(sizes[start : index + 1]) <= budget or start == index
+
+
+@given(
+    sizes=st.lists(st.integers(1, 500), min_size=1, max_size=200),
+    budget=st.integers(1, 2000),
+    kept=st.integers(0, 1000),
+)
+def test_what_is_forgotten_would_not_be_sent(sizes: list[int], budget: int, kept: int) -> None:
+    """A session that remembers no more than it must sends the same as one that remembers all."""
+    lean, whole = Conversation(budget + kept), Conversation(10**9)
+    for number, size in enumerate(sizes):
+        said = [UserMessage(parts=(Text(text=str(number)),))]
+        assert lean.cut(size, budget) == whole.cut(size, budget)
+        for conversation in (lean, whole):
+            conversation.add(said, size)
+    assert lean.weight <= whole.weight

@@ -242,6 +242,45 @@ def test_middleware_that_never_answers_is_held_to_the_time_of_the_turn(
     assert lab.finished(events).stop_reason is StopReason.TIME_LIMIT
 
 
+class Stalling(Middleware):
+    """Waits for ever around a turn, at its beginning or in its midst."""
+
+    def __init__(self, kind: type[Any] | None) -> None:
+        self.kind = kind
+
+    async def around_turn(self, turn: Any, proceed: Any) -> AsyncIterator[Any]:
+        if self.kind is None:
+            await asyncio.Event().wait()
+        async for event in proceed():
+            yield event
+            if isinstance(event, self.kind or TurnStarted):
+                await asyncio.Event().wait()
+
+
+@pytest.fixture
+def _short(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nanobot_engine_standard.agent.TURN_GRACE_S", 0.01)
+    lab.limits = Limits(turn_timeout_s=0.05)
+
+
+@pytest.mark.usefixtures("_short")
+def test_middleware_around_a_turn_is_held_to_its_time(lab: Any) -> None:
+    lab.middleware("stalling", Stalling(TextDelta))
+    lab.model.says("Hello.")
+    events = lab.run("hi")
+    assert lab.finished(events).stop_reason is StopReason.TIME_LIMIT
+    assert lab.shown(events) == "Hello." and lab.model.opened == lab.model.closed == 1
+    assert '"type":"end"' in lab.transcript().read_text()
+
+
+@pytest.mark.usefixtures("_short")
+def test_middleware_that_lets_no_turn_begin_is_held_to_it_too(lab: Any) -> None:
+    lab.middleware("stalling", Stalling(None))
+    with pytest.raises(PluginError, match=r"did not let the turn begin within 0\.05 s"):
+        lab.run("hi")
+    assert lab.transcript().read_bytes() == b"", "nothing was stored"
+
+
 def test_streams_are_closed_even_if_middleware_forgets(lab: Any) -> None:
     """`Tracing` closes nothing itself; the connection must not stay open for it."""
     lab.middleware("one", Tracing("one", []))

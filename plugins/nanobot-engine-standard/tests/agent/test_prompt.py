@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from nanobot.engine import Limits
+from nanobot.errors import ContextOverflow
 from nanobot.messages import AssistantMessage, Image, ReasoningBlock, Text, UserMessage
 from nanobot_testing import run
 
@@ -39,6 +40,7 @@ def test_the_prompt_is_stable_over_fifty_turns(lab: Any, lab_module: Any) -> Non
     assert {request.system for request in requests} == {requests[0].system}
     assert all(request.tools == requests[0].tools for request in requests)
     assert {request.cache_key for request in requests} == {requests[0].cache_key}
+    assert requests[0].cache_key and "direct" not in requests[0].cache_key, "no name goes out"
     assert [segment.name for segment in requests[0].system] == ["identity", "soul", "extra"]
     for before, after in itertools.pairwise(requests):
         old, new = before.messages, after.messages
@@ -88,7 +90,9 @@ def test_sections_stand_in_their_order(lab: Any) -> None:
     assert segments[0].text == "I am z"
 
 
-@pytest.mark.parametrize("wrong", [ValueError("no file"), None])
+@pytest.mark.parametrize(
+    "wrong", [ValueError("no file"), SystemExit(1), asyncio.CancelledError(), None]
+)
 def test_a_section_that_fails_is_left_out(lab: Any, wrong: Any) -> None:
     def bad(turn: Any) -> Any:
         if wrong:
@@ -114,6 +118,14 @@ def test_a_section_that_hangs_is_left_out(lab: Any, monkeypatch: pytest.MonkeyPa
     lab.offer("prompts", lab.offers["prompts"]["slow"], Hangs())
     lab.model.says("ok")
     assert lab.finished(lab.run("hi")).content == "ok"
+
+
+def test_sessions_have_cache_keys_of_their_own(lab: Any) -> None:
+    lab.model.says("a").says("b").says("c")
+    for session in ("one", "two", "one"):
+        lab.run("hi", session=session)
+    one, two, again = (request.cache_key for request in lab.model.requests)
+    assert one == again != two
 
 
 # --- the window --------------------------------------------------------------------------------
@@ -174,3 +186,31 @@ def test_a_message_that_is_too_long_is_cut_in_the_middle(lab: Any) -> None:
     (part,) = message.parts
     assert part.text.startswith("START") and part.text.endswith("END")
     assert "characters left out" in part.text and len(part.text) < 40_000
+
+
+def test_what_was_too_long_once_is_not_sent_again(lab: Any, lab_module: Any) -> None:
+    """The model takes less than its window says: later turns know it, until `/new`."""
+    lab.presets["small"] = (lab.choice(window=16_000, max_tokens=1000),)
+    lab.model.always(lab_module.answer("ok"))
+    for number in range(12):
+        lab.run(f"{number} " + "word " * 500, preset="small")
+    lab.model.fails(ContextOverflow("too long"))
+    assert lab.notices(lab.run("and now?", preset="small"), "compaction")
+    shortened = len(lab.model.requests[-1].messages)
+    assert shortened < len(lab.model.requests[-2].messages)
+    lab.run("next", preset="small")
+    assert len(lab.model.requests[-1].messages) <= shortened + 2
+    lab.run("/new")
+    for number in range(12):
+        lab.run(f"{number} " + "word " * 500, preset="small")
+    assert len(lab.model.requests[-1].messages) > shortened + 2
+
+
+def test_however_often_it_is_too_long_something_is_sent(lab: Any, lab_module: Any) -> None:
+    lab.model.always(lab_module.answer("ok"))
+    for _ in range(5):
+        for _ in range(3):
+            lab.model.fails(ContextOverflow("too long"))
+        lab.run("hi")
+    assert lab.finished(lab.run("hi")).content == "ok"
+    assert len(lab.model.requests[-1].messages) == 11

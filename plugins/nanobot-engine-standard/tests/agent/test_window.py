@@ -8,6 +8,7 @@ import pytest
 from nanobot.messages import (
     AssistantMessage,
     Image,
+    Message,
     StopReason,
     Text,
     ToolCall,
@@ -16,16 +17,16 @@ from nanobot.messages import (
     UserMessage,
     text_of,
 )
-from nanobot_engine_standard import tokens
-from nanobot_engine_standard.history import Step, TurnRecord
-from nanobot_engine_standard.window import fit
+from nanobot_engine_standard import tokens, window
+from nanobot_engine_standard.history import History
+from nanobot_engine_standard.turns import Step, TurnRecord
 
 
 def turn(
     name: str, *results: str, text: str = "", answer: str = "", done: bool = True
 ) -> TurnRecord:
     """Return a turn with a tool call for each result."""
-    steps = []
+    steps: list[Step | UserMessage] = []
     for number, result in enumerate(results):
         call = ToolCall(id=f"c{number}", name="look", arguments="{}")
         found = ToolResult.ok(result, trust=Trust.UNTRUSTED)
@@ -38,17 +39,27 @@ def turn(
     return made
 
 
+def fit(turns: list[TurnRecord], budget: int) -> list[Message]:
+    """Return what is sent of some turns, of which the last one runs."""
+    *past, running = turns
+    history = History()
+    for one in past:
+        history.past.add(*one.messages())
+    history.open = running
+    return window.fit(history, budget)[0]
+
+
 def size(messages: Any) -> int:
     return sum(map(tokens.of_message, messages))
 
 
 def test_what_fits_is_sent_as_it_is() -> None:
     turns = [turn("one", "x" * 5000, answer="a"), turn("two", done=False)]
-    assert list(fit(turns, 10_000)) == [m for one in turns for m in one.messages()]
+    assert fit(turns, 10_000) == [m for one in turns for m in one.messages()[0]]
 
 
 def test_old_turns_go_whole() -> None:
-    turns = [turn(str(n), answer="word " * 200) for n in range(20)]
+    turns = [turn(str(n), answer="word " * 200, done=n < 19) for n in range(20)]
     messages = fit(turns, 2000)
     assert size(messages) <= 2000
     assert isinstance(messages[0], UserMessage) and messages == fit(turns, 2000)
@@ -82,7 +93,7 @@ def test_then_texts_are_cut_in_the_middle() -> None:
 
 def test_short_texts_are_never_cut() -> None:
     made = turn("go", text="x" * 800, answer="y" * 800, done=False)
-    assert fit([made], 10) == made.messages()
+    assert fit([made], 10) == made.messages()[0]
 
 
 def test_the_transcript_is_not_touched() -> None:

@@ -135,6 +135,19 @@ def test_doubled_lines_count_once(tmp_path: Path) -> None:
     assert read(tmp_path) == ["one", "two", "three"]
 
 
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_flipped_digit_of_a_number_hides_nothing(tmp_path: Path, digit: int, place: int) -> None:
+    texts = [f"{number}" for number in range(1, 31)]
+    path = write(tmp_path, *texts)
+    wrong = bytearray(b"12")
+    wrong[place] = ord(f"{digit}")
+    path.write_bytes(path.read_bytes().replace(b'"n":12,', b'"n":%s,' % bytes(wrong).lstrip(b"0")))
+    assert read(tmp_path) == texts
+    write(tmp_path, "after")
+    assert read(tmp_path) == [*texts, "after"]
+
+
 @pytest.mark.parametrize(
     "header", [b"", b"\x00\x00\n", b'{"type":"session","v":1,"key":"cli:di\xffect"}\n', b"{\n"]
 )

@@ -16,6 +16,7 @@ from nanobot.prompt import Prompt
 from nanobot_security import Disk
 
 MAX_CHARS = 16_000
+_Stamp = tuple[int, int, int] | None
 
 _IDENTITY = """\
 You are nanobot, a personal assistant that gets things done with tools.
@@ -50,23 +51,31 @@ class TextFile:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._seen: dict[Path, tuple[tuple[float, int], str]] = {}
+        self._seen: dict[Path, tuple[_Stamp, str]] = {}
 
     async def render(self, turn: Turn) -> str:
-        return await asyncio.to_thread(self._render, turn.workspace)
+        root = turn.workspace.root
+        stamp = self._stamp(root)  # one stat; a thread would cost more than it
+        known = self._seen.get(root)
+        if known is None or known[0] != stamp:
+            text = await asyncio.to_thread(self._read, turn.workspace) if stamp else ""
+            known = self._seen[root] = (stamp, text)
+        return known[1]
 
-    def _render(self, workspace: Workspace) -> str:
+    def _stamp(self, root: Path) -> _Stamp:
+        try:
+            found = (root / self._name).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _read(self, workspace: Workspace) -> str:
         try:
             opened = Disk.of(workspace).open(self._name)
         except ToolError:
             return ""
         with opened.file as file:
-            stamp = (opened.stat.mtime, opened.stat.size)
-            known = self._seen.get(workspace.root)
-            if known is None or known[0] != stamp:
-                text = self._shown(file.read(4 * MAX_CHARS + 1))
-                known = self._seen[workspace.root] = (stamp, text)
-        return known[1]
+            return self._shown(file.read(4 * MAX_CHARS + 1))
 
     def _shown(self, data: bytes) -> str:
         text = data.decode("utf-8", "replace").strip()

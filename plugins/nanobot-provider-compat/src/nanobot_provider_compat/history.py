@@ -50,39 +50,66 @@ class History:
         vendor: What it does its own way.
         provider: Its name; opaque reasoning goes back only to where it came from.
         model: Model id as it is sent.
+        used: Ids of tool calls that may not be used again, in order; new ones are added to it.
     """
 
-    def __init__(self, vendor: Vendor, provider: str, model: str) -> None:
+    def __init__(
+        self, vendor: Vendor, provider: str, model: str, used: dict[str, None] | None = None
+    ) -> None:
         self._vendor = vendor
         self._provider = provider
-        self._strings = vendor.string_content_only and not any(
-            matches(pattern, model) for pattern in vendor.picture_models
-        )
-        self._marks = any(matches(pattern, model) for pattern in vendor.cache_markers)
-        self._used: set[str] = set()
+        self._strings = takes_strings(vendor, model)
+        self._marks = takes_marks(vendor, model)
+        self.used = {} if used is None else used
         self._wire: list[Wire] = []
 
-    def write(self, system: Sequence[Segment], messages: Iterable[Message]) -> list[Wire]:
-        """Return the value of ``messages``."""
-        for message in messages:
-            if isinstance(message, UserMessage):
-                self._user(message)
-            else:
-                self._assistant(message)
+    def add(self, message: Message) -> list[Wire]:
+        """Take a message; return those that are finished, as it does not join them.
+
+        What is returned is not part of `write` any more.
+        """
         wire = self._wire
-        if not wire or wire[0]["role"] == "assistant":
-            wire.insert(0, {"role": "user", "content": _CONTINUED})
-        if wire[-1]["role"] == "assistant":
-            wire.append({"role": "user", "content": _CONTINUED})
-        for sent in wire:
-            if not sent["content"] and "tool_calls" not in sent:
-                sent["content"] = _EMPTY
+        before, last = len(wire), wire[-1] if wire else None
+        self._add(message)
+        if not before or len(wire) == before or wire[before - 1] is not last:
+            return []
+        finished = wire[:before]
+        del wire[:before]
+        return _filled(finished)
+
+    def write(
+        self, system: Sequence[Segment], messages: Iterable[Message], *, first: str = ""
+    ) -> tuple[list[Wire], list[Wire]]:
+        """Return what comes before and what comes after the finished messages.
+
+        Without finished messages the two together are the value of ``messages``.
+
+        Args:
+            messages: Those that were not added yet.
+            first: Role of the first finished message, empty when there is none.
+        """
+        for message in messages:
+            self._add(message)
+        head: list[Wire] = []
+        tail = _filled(self._wire)
         words = "\n\n".join(segment.text for segment in system if segment.text)
         if words:
-            wire.insert(0, {"role": "system", "content": words})
+            head.append({"role": "system", "content": words})
+        if not first and tail:
+            first = tail[0]["role"]
+        if first in ("", "assistant"):
+            head.append({"role": "user", "content": _CONTINUED})
+        if tail and tail[-1]["role"] == "assistant":
+            tail.append({"role": "user", "content": _CONTINUED})
         if self._marks:
-            _mark(wire)
-        return wire
+            _mark([*head, *tail])
+        return head, tail
+
+    def _add(self, message: Message) -> None:
+        if isinstance(message, UserMessage):
+            self._user(message)
+        else:
+            self._assistant(message)
 
     def _user(self, message: UserMessage) -> None:
         parts: tuple[Part, ...] = message.parts
@@ -161,10 +188,10 @@ class History:
         prompt caches hit.
         """
         made, attempt = call_id, 0
-        while not _ID_STYLES[self._vendor.tool_id_style].fullmatch(made) or made in self._used:
+        while not _ID_STYLES[self._vendor.tool_id_style].fullmatch(made) or made in self.used:
             made = blake2b(f"{call_id}#{attempt}".encode("utf-8", "replace")).hexdigest()[:9]
             attempt += 1
-        self._used.add(made)
+        self.used[made] = None
         return made
 
     def _reasoning(self, wire: Wire, message: AssistantMessage) -> None:
@@ -178,6 +205,36 @@ class History:
             wire["reasoning_details"] = details
         elif text or self._vendor.replay_reasoning == "required_empty":
             wire["reasoning_content"] = text
+
+
+def takes_strings(vendor: Vendor, model: str) -> bool:
+    """Tell whether content must be a string, so that pictures become words."""
+    return vendor.string_content_only and not any(
+        matches(pattern, model) for pattern in vendor.picture_models
+    )
+
+
+def takes_marks(vendor: Vendor, model: str) -> bool:
+    """Tell whether a model wants marks for its cache."""
+    return any(matches(pattern, model) for pattern in vendor.cache_markers)
+
+
+def settled(vendor: Vendor, model: str, messages: Sequence[Message]) -> int:
+    """Return how many of the first messages read the same whatever follows that does not join them.
+
+    The last message of the user does not where marks are set, for it gets one.
+    """
+    if not takes_marks(vendor, model):
+        return len(messages)
+    indices = range(len(messages) - 1, -1, -1)
+    return next((n for n in indices if isinstance(messages[n], UserMessage)), 0)
+
+
+def _filled(wire: list[Wire]) -> list[Wire]:
+    for sent in wire:
+        if not sent["content"] and "tool_calls" not in sent:
+            sent["content"] = _EMPTY
+    return wire
 
 
 def _list(value: object) -> list[Any]:

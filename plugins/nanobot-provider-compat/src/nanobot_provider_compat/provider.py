@@ -15,9 +15,10 @@ from nanobot.context import PluginContext
 from nanobot.provider import ModelEvent, ModelInfo, ModelRequest
 
 from nanobot_provider_compat.answer import Answer
+from nanobot_provider_compat.conversation import Conversations
 from nanobot_provider_compat.endpoint import Endpoint, open_client, resolve
 from nanobot_provider_compat.failure import Failures
-from nanobot_provider_compat.request import PROTECTED, build_body, encode, estimate_tokens
+from nanobot_provider_compat.request import PROTECTED, estimate_tokens, write_body
 from nanobot_provider_compat.vendor import Vendor
 
 _ERROR_BYTES = 64 * 1024
@@ -66,6 +67,7 @@ class ChatProvider:
         self._endpoint: Endpoint = resolve(config, vendor, self._section)
         self._client: httpx.AsyncClient | None = None
         self._closed = False
+        self._written = Conversations()
         ignored = sorted(PROTECTED.intersection(self._extra))
         if ignored:
             context.log.warning(
@@ -82,7 +84,7 @@ class ChatProvider:
         """Answer a request; see `nanobot.provider.Provider.stream`."""
         fail = self._failures(self._vendor.model_id(request.model))
         client = self._ready(fail)
-        content = encode(build_body(request, self._vendor, self._name, self._extra))
+        content = write_body(request, self._vendor, self._name, self._extra, self._written)
         answer = Answer(
             fail,
             (tool.name for tool in request.tools),

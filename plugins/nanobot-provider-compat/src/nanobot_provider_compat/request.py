@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from nanobot.provider import ModelRequest
 
-from nanobot_provider_compat.history import History
+from nanobot_provider_compat.conversation import Conversations, encode
 from nanobot_provider_compat.models import matches, rules_for
-from nanobot_provider_compat.surrogates import mend
 from nanobot_provider_compat.vendor import Vendor
 
 PROTECTED = frozenset({"messages", "model", "stream"})
@@ -23,22 +21,30 @@ _PICTURE = re.compile(rb'"data:[^"]{0,100};base64,[^"]*"')
 _PICTURE_TOKENS = 1000
 
 
-def build_body(
-    request: ModelRequest, vendor: Vendor, provider: str, extra: Mapping[str, Any]
-) -> dict[str, Any]:
+def write_body(
+    request: ModelRequest,
+    vendor: Vendor,
+    provider: str,
+    extra: Mapping[str, Any],
+    written: Conversations,
+) -> bytes:
     """Return the body of a streamed chat completion request.
 
     Args:
         provider: Name of the provider plugin.
         extra: The configuration's ``extraBody``.
+        written: What earlier requests of the same provider wrote.
     """
+    fields = encode(_fields(request, vendor, extra))
+    messages = written.write(request, vendor, provider)
+    return b"".join((fields[:-1], b',"messages":[', *messages, b"]}"))
+
+
+def _fields(request: ModelRequest, vendor: Vendor, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body without its messages."""
     model = vendor.model_id(request.model)
     rules = rules_for(model)
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": History(vendor, provider, model).write(request.system, request.messages),
-        "stream": True,
-    }
+    body: dict[str, Any] = {"model": model, "stream": True}
     if vendor.stream_usage:
         body["stream_options"] = {"include_usage": True}
     limit = vendor.token_field
@@ -65,16 +71,8 @@ def build_body(
     patches += [{k: v for k, v in extra.items() if k not in PROTECTED and k != "tools"}]
     for patch in patches:
         _merge(body, patch)
+    body.pop("messages", None)  # a conversation can not be patched
     return body
-
-
-def encode(body: Mapping[str, Any]) -> bytes:
-    """Return a body as JSON; a lone half of a surrogate pair becomes a replacement character."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=dict)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return mend(text).encode()
 
 
 def estimate_tokens(content: bytes) -> int:

@@ -30,7 +30,7 @@ class Vendor:
         needs_key: False for servers that take any key or none.
         local: True for servers on the user's own machine or network: no proxy, more patience.
         headers: Headers to send, such as an attribution.
-        body: Patch for every request.
+        body: Patch for every request; ``messages`` can not be patched.
         tools_body: Patch for requests that carry tools.
         models: Patches by pattern, such as ``{"kimi-k2.5": {"temperature": None}}``.
         token_field: The field that limits the answer.

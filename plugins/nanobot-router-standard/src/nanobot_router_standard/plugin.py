@@ -1,14 +1,18 @@
-"""Registers the rules."""
+"""Registers the router."""
 
 from __future__ import annotations
 
-from nanobot import hookimpl
-from nanobot.routing import Route, RouteRequest
+from collections.abc import Iterable
 
-from nanobot_router_standard.rules import choose
+from nanobot import hookimpl
+from nanobot.routing import RouterSpec
 
 
 @hookimpl
-def nanobot_route_model(request: RouteRequest) -> Route | None:
-    """Choose a provider by prefix, keyword, and what is set up."""
-    return choose(request)
+def nanobot_routers() -> Iterable[RouterSpec]:
+    """Offer the standard router."""
+    yield RouterSpec(
+        name="standard",
+        factory="nanobot_router_standard.models:open_router",
+        title="Presets, prefixes, keywords, and what is set up",
+    )

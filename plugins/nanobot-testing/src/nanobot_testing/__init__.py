@@ -9,18 +9,22 @@ Subclass the contract of your kind once, name your plugin, and pytest runs every
         examples = {"roll_dice": [{"sides": 6}]}
 """
 
+from nanobot_testing.contracts.channel import ChannelContract
 from nanobot_testing.contracts.command import CommandContract
 from nanobot_testing.contracts.middleware import MiddlewareContract
 from nanobot_testing.contracts.prompt import PromptContract
 from nanobot_testing.contracts.provider import ProviderContract
+from nanobot_testing.contracts.store import StoreContract
 from nanobot_testing.contracts.tool import ToolContract
 from nanobot_testing.host import load_spec, make_context, make_turn, open_spec, run
 
 __all__ = [
+    "ChannelContract",
     "CommandContract",
     "MiddlewareContract",
     "PromptContract",
     "ProviderContract",
+    "StoreContract",
     "ToolContract",
     "load_spec",
     "make_context",

@@ -285,6 +285,7 @@ class Lab:
         handler: Handler,
         *,
         read_only: bool = False,
+        idempotent: bool = False,
         parameters: Mapping[str, object] = ANY_OBJECT,
         **definition: Any,
     ) -> FakeTool:
@@ -293,7 +294,7 @@ class Lab:
             name=name,
             description=f"Do {name}.",
             parameters=parameters,
-            effects=Effects(read_only=read_only),
+            effects=Effects(read_only=read_only, idempotent=idempotent),
             **definition,
         )
         tool = FakeTool(handler)
@@ -418,12 +419,13 @@ class Lab:
         message: str | Iterable[Part],
         session: str = "cli:direct",
         role: Role = Role.OWNER,
+        id: str = "",
         **fields: Any,
     ) -> Inbound:
-        """Return a message."""
+        """Return a message, with an id of its own unless one is given."""
         parts = (Text(text=message),) if isinstance(message, str) else tuple(message)
         return Inbound(
-            id=uuid.uuid4().hex,
+            id=id or uuid.uuid4().hex,
             session_key=session,
             principal=Principal(channel="cli", user="alice", role=role),
             target=Target(channel="cli", chat="direct"),
@@ -436,7 +438,7 @@ class Lab:
         self, agent: Engine, message: str | Iterable[Part], **options: Any
     ) -> list[TurnEvent]:
         """Let an agent answer a message and return the events."""
-        handled = ("hooks", "preset")
+        handled = ("hooks", "preset", "follow_ups")
         asked = {name: options.pop(name) for name in handled if name in options}
         return [event async for event in agent.handle(self.inbound(message, **options), **asked)]
 

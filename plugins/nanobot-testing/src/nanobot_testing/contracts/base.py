@@ -21,7 +21,8 @@ before = set(sys.modules)
 importlib.import_module(sys.argv[1])
 own = sys.argv[1].split(".")[0]
 loaded = {name.split(".")[0] for name in set(sys.modules) - before}
-print(json.dumps(sorted(loaded - set(sys.stdlib_module_names) - {"nanobot", own})))
+foreign = loaded - set(sys.stdlib_module_names) - {own}
+print(json.dumps(sorted(name for name in foreign if name.split("_")[0] != "nanobot")))
 """
 
 

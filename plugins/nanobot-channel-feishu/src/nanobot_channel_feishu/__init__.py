@@ -1,0 +1,1 @@
+"""Feishu and Lark: a chat app as a channel of nanobot."""

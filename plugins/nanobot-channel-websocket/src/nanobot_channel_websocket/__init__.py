@@ -1,0 +1,1 @@
+"""WebSocket clients as a channel of nanobot."""

@@ -1,0 +1,33 @@
+"""The hooks of the gateway's extension points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nanobot.hookspecs import hookspec
+
+from nanobot_gateway.specs import ChannelSpec, ServiceSpec, StoreSpec
+
+
+class Channels:
+    """Extension point ``channels``."""
+
+    @hookspec
+    def nanobot_channels(self) -> Iterable[ChannelSpec]:  # type: ignore[empty-body]
+        """Return chat apps. Entry-point group ``nanobot.v1.channels``."""
+
+
+class Services:
+    """Extension point ``services``."""
+
+    @hookspec
+    def nanobot_services(self) -> Iterable[ServiceSpec]:  # type: ignore[empty-body]
+        """Return services. Entry-point group ``nanobot.v1.services``."""
+
+
+class Stores:
+    """Extension point ``stores``."""
+
+    @hookspec
+    def nanobot_stores(self) -> Iterable[StoreSpec]:  # type: ignore[empty-body]
+        """Return a store. Entry-point group ``nanobot.v1.stores``."""

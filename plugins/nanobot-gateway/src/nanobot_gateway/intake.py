@@ -1,0 +1,237 @@
+"""The one way in: every message passes the gate, is stored, and goes to its session."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from nanobot import log
+from nanobot.context import Clock
+from nanobot.errors import NanobotError, StorageError
+from nanobot.messages import Inbound, Origin, Principal, Role, Target, text_of
+from nanobot.specs import CommandSpec
+
+from nanobot_gateway.access import Entry, Gate, name_of
+from nanobot_gateway.actor import Work
+from nanobot_gateway.channel import Accepted, Incoming, Outgoing, Verdict
+from nanobot_gateway.config import ChannelConfig
+from nanobot_gateway.delivery import Manners, Place
+from nanobot_gateway.outbox import row_of
+from nanobot_gateway.sessions import Sessions
+from nanobot_gateway.store import InboxRow
+from nanobot_gateway.wire import Codec
+
+REMIND_S = 60.0
+MOST_REMINDED = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """One account of a channel, as configured.
+
+    Args:
+        section: Its settings.
+        manners: How it wants turns shown.
+    """
+
+    channel: str
+    account: str
+    section: ChannelConfig
+    manners: Manners
+
+    @property
+    def name(self) -> str:
+        """Return what it is called: ``telegram``, ``telegram.work``."""
+        return name_of(self.channel, self.account)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A command for the gateway itself.
+
+    Args:
+        arguments: The rest of the line.
+    """
+
+    arguments: str
+    session_key: str
+    principal: Principal
+
+
+Handler = Callable[[Order], Awaitable[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What the intake works with.
+
+    Args:
+        gate: Decides who may talk to the agent.
+        offer_pairing: Returns what a stranger on a channel is told, empty for nothing.
+        orders: The gateway's own commands by name.
+        commands: All slash commands by name, for their roles.
+        unified: All chats share one session.
+    """
+
+    gate: Gate
+    offer_pairing: Callable[[str, str], str]
+    orders: Mapping[str, Handler]
+    commands: Callable[[], Mapping[str, CommandSpec]]
+    unified: bool = False
+
+
+class Intake:
+    """Takes what channels and services bring.
+
+    Args:
+        desk: What it works with.
+        sessions: Where messages go.
+        codec: Encodes them for the store.
+    """
+
+    def __init__(self, desk: Desk, sessions: Sessions, codec: Codec) -> None:
+        self._desk = desk
+        self._sessions = sessions
+        self._codec = codec
+        self._reminded: dict[tuple[str, str], float] = {}
+        self.closed = False
+        self.counts = dict.fromkeys(("accepted", "duplicate", "denied", "ignored", "commands"), 0)
+
+    @property
+    def _clock(self) -> Clock:
+        return self._sessions.crew.clock
+
+    # --- from channels --------------------------------------------------------------------------
+
+    async def accept(self, account: Account, message: Incoming) -> Accepted:
+        """Decide on a message and store it; once this returns, it is not lost.
+
+        Raises:
+            StorageError: It can not be stored at the moment; nothing happened.
+        """
+        desk = self._desk
+        if self.closed:
+            raise StorageError("the gateway is stopping; it comes in at the next start")
+        decision = desk.gate.decide(message, account.channel, account.account, account.section)
+        if decision.entry is Entry.IGNORED:
+            self.counts["ignored"] += 1
+            return Accepted(verdict=Verdict.IGNORED, reason=decision.reason)
+        target = Target(
+            channel=account.channel,
+            account=account.account,
+            chat=message.chat,
+            thread=message.thread,
+        )
+        if decision.principal is None:
+            self.counts["denied"] += 1
+            log.get(channel=account.name).warning("denied", reason=decision.reason)
+            if decision.entry is Entry.STRANGER and account.manners.spec.pairing:
+                await self._greet(account, message, target)
+            return Accepted(verdict=Verdict.DENIED, reason=decision.reason)
+        key = self._session_key(account, message)
+        reply_to = "" if message.direct else message.id
+        place = Place(target=target, session_key=key, answers=message.id, reply_to=reply_to)
+        name, arguments = command_of(text_of(message.parts))
+        if name in desk.orders:
+            order = Order(arguments=arguments, session_key=key, principal=decision.principal)
+            await self._command(name, order, place, message)
+            return Accepted(verdict=Verdict.COMMAND, session_key=key, turn=message.id)
+        inbound = Inbound(
+            id=uuid.uuid4().hex,
+            session_key=key,
+            principal=decision.principal,
+            target=target,
+            parts=message.parts,
+            received_at=message.sent_at or self._clock.now(),
+            origin=Origin.USER,
+            reply_to=message.reply_to,
+            stored=True,
+        )
+        unique = json.dumps([account.name, message.chat, message.id])
+        return await self._keep(inbound, place, account.manners, unique)
+
+    def _session_key(self, account: Account, message: Incoming) -> str:
+        if message.session:
+            return f"{account.name}:{message.session}"
+        if self._desk.unified:
+            return "unified:default"
+        return f"{account.name}:{message.chat}" + (f":{message.thread}" if message.thread else "")
+
+    # --- from services --------------------------------------------------------------------------
+
+    async def submit(self, inbound: Inbound, manners: Manners) -> Accepted:
+        """Store a message that a service makes, under its own id, and hand it to its session."""
+        place = Place(target=inbound.target, session_key=inbound.session_key, answers="")
+        inbound = replace(inbound, stored=True)
+        return await self._keep(inbound, place, manners, json.dumps(["", "", inbound.id]))
+
+    async def _keep(
+        self, inbound: Inbound, place: Place, manners: Manners, unique: str
+    ) -> Accepted:
+        row = InboxRow(
+            id=inbound.id,
+            key=unique,
+            session_key=inbound.session_key,
+            payload=self._codec.inbound(inbound, place.answers),
+        )
+        if not await self._sessions.crew.store.accept(row):
+            self.counts["duplicate"] += 1
+            key = inbound.session_key
+            return Accepted(verdict=Verdict.DUPLICATE, session_key=key, turn=place.answers)
+        self.counts["accepted"] += 1
+        joins = self._sessions.busy(inbound.session_key)
+        turn = self._sessions.put(Work(inbound=inbound, place=place, manners=manners))
+        verdict = Verdict.JOINED if joins else Verdict.TURN
+        return Accepted(verdict=verdict, session_key=inbound.session_key, turn=turn)
+
+    # --- what is answered at once ---------------------------------------------------------------
+
+    async def _command(self, name: str, order: Order, place: Place, message: Incoming) -> None:
+        self.counts["commands"] += 1
+        spec = self._desk.commands().get(name)
+        needed = spec.role if spec else Role.OWNER
+        if not order.principal.role.allows(needed):
+            reply = f"/{name} is for {needed}s only."
+        else:
+            try:
+                reply = await self._desk.orders[name](order)
+            except NanobotError as error:
+                reply = f"⚠ {error}"
+        await self.say(reply, place, f"command:{uuid.uuid4().hex}")
+
+    async def say(self, text: str, place: Place, id: str) -> None:
+        """Store a message of the gateway's own and send it."""
+        crew = self._sessions.crew
+        outgoing = Outgoing(
+            id=id,
+            target=place.target,
+            text=text,
+            reply_to=place.reply_to,
+            answers=place.answers,
+        )
+        await crew.store.finish([], [row_of(outgoing)])
+        crew.outbox.put(outgoing)
+
+    async def _greet(self, account: Account, message: Incoming, target: Target) -> None:
+        """Offer a stranger a pairing code, now and then."""
+        now, who = self._clock.monotonic(), (account.name, message.sender)
+        if now - self._reminded.get(who, -REMIND_S) < REMIND_S:
+            return
+        if len(self._reminded) >= MOST_REMINDED:
+            self._reminded.clear()
+        self._reminded[who] = now
+        text = self._desk.offer_pairing(account.name, message.sender)
+        if text:
+            place = Place(target=target, session_key="", answers=message.id)
+            await self.say(text, place, f"pairing:{uuid.uuid4().hex}")
+
+
+def command_of(text: str) -> tuple[str, str]:
+    """Return the name and the arguments of a slash command; empty name for anything else."""
+    line = text.strip()
+    if not line.startswith("/"):
+        return "", ""
+    head, _, arguments = line[1:].partition(" ")
+    return head.partition("@")[0].lower().replace("-", "_"), arguments.strip()

@@ -1,0 +1,47 @@
+"""Registers the gateway's extension points and its slash commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nanobot import hookimpl
+from nanobot.messages import Role
+from nanobot.specs import CommandSpec, KindSpec
+
+from nanobot_gateway.hookspecs import Channels, Services, Stores
+from nanobot_gateway.specs import ChannelSpec, ServiceSpec, StoreSpec
+
+
+@hookimpl
+def nanobot_kinds() -> Iterable[KindSpec]:
+    """Open the kinds that plug into the gateway."""
+    yield KindSpec(name="channels", hookspecs=Channels, spec=ChannelSpec, title="Chat apps")
+    yield KindSpec(name="services", hookspecs=Services, spec=ServiceSpec, title="Services")
+    yield KindSpec(name="stores", hookspecs=Stores, spec=StoreSpec, title="Stores")
+
+
+@hookimpl
+def nanobot_commands() -> Iterable[CommandSpec]:
+    """Offer the commands that need the gateway, and pairing."""
+    yield CommandSpec(
+        name="stop",
+        factory="nanobot_gateway.commands:open_stop",
+        description="Stop what is running in this chat.",
+        role=Role.USER,
+        while_running=True,
+    )
+    yield CommandSpec(
+        name="restart",
+        factory="nanobot_gateway.commands:open_restart",
+        description="Restart the gateway.",
+        role=Role.OWNER,
+        while_running=True,
+    )
+    yield CommandSpec(
+        name="pairing",
+        factory="nanobot_gateway.commands:open_pairing",
+        description="List, approve, deny or revoke who may talk to the agent.",
+        usage="[list | approve CODE | deny CODE | revoke [CHANNEL] ID]",
+        role=Role.OWNER,
+        while_running=True,
+    )

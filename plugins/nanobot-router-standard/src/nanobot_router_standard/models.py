@@ -1,0 +1,301 @@
+"""Which model answers, on which provider, and why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from nanobot.admin import Defaults, Fallback, Parts, Plugin, Preset, lookup, snake
+from nanobot.config import PluginConfig
+from nanobot.engine import ModelChoice
+from nanobot.errors import ConfigError, NanobotError, PluginMissing
+from nanobot.routing import Candidate, Route, RouterContext, RouteRequest
+from nanobot.specs import ProviderSpec
+
+from nanobot_router_standard import refusals
+from nanobot_router_standard.probing import first_model, listening
+from nanobot_router_standard.rules import choose
+
+
+@asynccontextmanager
+async def open_router(config: PluginConfig, context: RouterContext) -> AsyncIterator[Models]:
+    """Open the router of an instance."""
+    yield Models(context.parts)
+
+
+class Models:
+    """Turns the configured models into choices; implements `nanobot.routing.Router`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._config = parts.config
+        self._host = parts.host
+        self._registry = parts.registry
+        self._sections = parts.sections
+        self._loaded: set[str] = set()
+        self._all_loaded = False
+        self._unusable: dict[str, str] = {}
+        self.notices: list[str] = []
+
+    async def presets(
+        self, *, model: str = "", preset: str = ""
+    ) -> Mapping[str, tuple[ModelChoice, ...]]:
+        """Return for each preset what to ask in turn; the empty name is the default.
+
+        A preset that can not be used is left out with a notice; the default must be usable.
+        """
+        defaults = self._config.core.agents.defaults
+        fallbacks = await self._fallbacks(defaults)
+        made: dict[str, tuple[ModelChoice, ...]] = {}
+        for name, setting in self._config.core.model_presets.items():
+            try:
+                made[name] = (await self._choice(setting), *fallbacks)
+            except NanobotError as error:
+                self._tell(f"model preset {name!r} can not be used: {error.message}")
+        active = preset or ("" if model else defaults.model_preset or "")
+        if active and active != "default":
+            if active not in made:
+                raise ConfigError(
+                    f"model preset {active!r} is not usable or not defined",
+                    remedy=f"Presets: {', '.join(made) or 'none'} (see modelPresets).",
+                )
+            made[""] = made[active]
+        else:
+            named = {"model": model, "provider": "auto"} if model else {}
+            made[""] = (await self._choice(defaults.model_copy(update=named)), *fallbacks)
+        return made
+
+    async def _fallbacks(self, defaults: Defaults) -> tuple[ModelChoice, ...]:
+        choices = []
+        for setting in defaults.fallback_models:
+            try:
+                choices.append(await self._fallback(setting, defaults))
+            except NanobotError as error:
+                self._tell(f"a fallback model can not be used: {error.message}")
+        return tuple(choices)
+
+    async def _fallback(self, setting: str | Fallback, defaults: Defaults) -> ModelChoice:
+        if isinstance(setting, str):
+            preset = self._config.core.model_presets.get(setting)
+            if preset is None:
+                raise ConfigError(f"agents.defaults.fallbackModels: no preset {setting!r}")
+            return await self._choice(preset)
+        inherited = {
+            name: getattr(setting, name)
+            if getattr(setting, name) is not None
+            else getattr(defaults, name)
+            for name in ("max_tokens", "context_window_tokens", "temperature")
+        }
+        return await self._choice(
+            Preset(
+                model=setting.model,
+                provider=setting.provider,
+                reasoning_effort=setting.reasoning_effort,
+                **inherited,
+            )
+        )
+
+    async def _choice(self, setting: Preset | Defaults) -> ModelChoice:
+        route = await self.route(setting.model or "", setting.provider)
+        plugin, alias = self._plugin(route.provider)
+        return ModelChoice(
+            provider=plugin.spec.name,
+            model=route.model,
+            reason=route.reason,
+            section=self._sections.named(plugin.spec, "providers", alias) if alias else None,
+            alias=alias,
+            max_tokens=setting.max_tokens,
+            window=setting.context_window_tokens,
+            temperature=setting.temperature,
+            effort=setting.reasoning_effort,
+            context_block_limit=getattr(setting, "context_block_limit", None),
+        )
+
+    # --- routing --------------------------------------------------------------------------------
+
+    async def route(self, model: str, provider: str = "auto") -> Route:
+        """Say which provider answers for a model, and why.
+
+        Raises:
+            PluginMissing: The provider that is named is not installed.
+            ConfigError: None fits.
+        """
+        if provider != "auto":
+            return await self._with_model(self._explicit(model, provider))
+        prefix = snake(model.partition("/")[0]) if "/" in model else ""
+        if prefix and self._known(prefix):
+            candidate = self._candidate(prefix)
+            if candidate and candidate.has_key:
+                bare = model.partition("/")[2]
+                return Route(
+                    provider=prefix, model=bare, reason=f"the model's prefix names {prefix}"
+                )
+        candidates = self._candidates()
+        if not model and not any(_is_set_up(c) for c in candidates.values()):
+            found = await self._running(candidates)
+            if found:
+                return found
+        request = RouteRequest(model=model, candidates=candidates)
+        answer = self._host.first("nanobot_route_model", request=request) or choose(request)
+        if not isinstance(answer, Route) or answer.provider not in candidates:
+            raise self._unroutable(model, prefix, candidates)
+        answer = await self._with_model(answer)
+        if candidates[answer.provider].spec.last_resort:
+            self._tell(answer.reason)
+        elif not model:
+            self._tell(f"Asking {answer.provider}/{answer.model}: {answer.reason}.")
+        return answer
+
+    def _explicit(self, model: str, provider: str) -> Route:
+        name = snake(provider)
+        if not self._known(name):
+            raise self._missing(name)
+        spec = self._plugin(name)[0].spec
+        assert isinstance(spec, ProviderSpec)
+        prefix, _, rest = model.partition("/")
+        bare = rest if rest and snake(prefix) == name else model
+        return Route(
+            provider=name, model=bare or spec.default_model, reason="the configuration names it"
+        )
+
+    async def _with_model(self, route: Route) -> Route:
+        """Complete a route that leaves the model to the provider: its first one is taken."""
+        if route.model:
+            return route
+        model = await self._first_model(route.provider)
+        if not model:
+            raise refusals.no_model(route.provider)
+        return replace(route, model=model)
+
+    def _unroutable(
+        self, model: str, prefix: str, candidates: Mapping[str, Candidate]
+    ) -> NanobotError:
+        if prefix in self._installed() and prefix not in self._unusable:
+            spec = self._plugin(prefix)[0].spec
+            assert isinstance(spec, ProviderSpec)
+            return refusals.no_key(spec, model)
+        if any(status.entry.id == f"providers.{prefix}" for status in self._host.statuses()):
+            self._unusable.setdefault(prefix, self._missing(prefix).message)
+        reasons = [self._unusable.get(prefix), *self._unusable.values()]
+        keys = [
+            c.spec.env_keys[0] for c in candidates.values() if c.spec.env_keys and not c.has_key
+        ]
+        return refusals.no_provider(model, prefix, next(filter(None, reasons), ""), keys)
+
+    def _missing(self, name: str) -> PluginMissing:
+        adopted = bool(self._section_of(name))
+        return refusals.missing(name, self._host.statuses(), adopted=adopted)
+
+    # --- candidates -----------------------------------------------------------------------------
+
+    def _installed(self) -> set[str]:
+        return {
+            status.entry.name
+            for status in self._host.statuses()
+            if status.entry.kind == "providers" and status.state.usable
+        }
+
+    def _known(self, name: str) -> bool:
+        return name in self._installed() or bool(self._section_of(name))
+
+    def _section_of(self, name: str) -> str:
+        """Return a provider section with an address that no plugin claims, as it is written."""
+        for written in self._config.section_names("providers"):
+            if snake(written) == name and self._base_url(written):
+                return written
+        return ""
+
+    def _base_url(self, written: str) -> str:
+        """Return the address in a provider's section as it is written, empty for none."""
+        base = lookup(self._config.effective, ("providers", written, "apiBase"))
+        return base if isinstance(base, str) else ""
+
+    def _plugin(self, name: str) -> tuple[Plugin, str]:
+        """Return the plugin that serves a provider name, and the section it adopts for that."""
+        if name in self._installed():
+            self._load(name)
+            plugin = self._registry.plugins("providers").get(name)
+            if plugin:
+                return plugin, ""
+        else:
+            self._load(None)
+            for plugin in self._registry.plugins("providers").values():
+                # Plugins of this kind carry a ProviderSpec; the registry knows only Spec.
+                if plugin.spec.adopts:  # type: ignore[attr-defined]
+                    return plugin, self._section_of(name)
+        raise self._missing(name)
+
+    def _load(self, name: str | None) -> None:
+        """Load one provider plugin, or all; a gateway with 40 vendors installed imports one."""
+        if self._all_loaded or name in self._loaded:
+            return
+        self._host.load("providers", None if name is None else [name])
+        self._registry.forget("providers")
+        self._all_loaded = name is None
+        self._loaded |= {name} if name else set()
+
+    def _candidate(self, name: str) -> Candidate | None:
+        try:
+            plugin, alias = self._plugin(name)
+            spec = plugin.spec
+            assert isinstance(spec, ProviderSpec)
+            section = self._sections.named(spec, "providers", alias)
+        except PluginMissing:
+            return None
+        except NanobotError as error:
+            self._unusable[name] = error.message
+            self._tell(f"provider {name!r} can not be used: {error.message}")
+            return None
+        written = [w for w in self._config.section_names("providers") if snake(w) == name]
+        key = getattr(section, "api_key", None)
+        variable = self._sections.env_key(spec)
+        return Candidate(
+            spec=spec,
+            has_key=bool(key) or not spec.needs_key,
+            configured=bool(written),
+            base_url=self._base_url(written[0]) if written else "",
+            env_key=variable if key and not written else "",
+        )
+
+    def _candidates(self) -> dict[str, Candidate]:
+        self._load(None)
+        names = self._installed() | {
+            snake(written)
+            for written in self._config.section_names("providers")
+            if self._base_url(written)
+        }
+        found = {name: self._candidate(name) for name in sorted(names)}
+        return {name: candidate for name, candidate in found.items() if candidate}
+
+    # --- servers that are already running ---------------------------------------------------------
+
+    async def _running(self, candidates: Mapping[str, Candidate]) -> Route | None:
+        """Find a local server that runs at its default address and offers a model."""
+        for name in await listening(candidates):
+            model = await self._first_model(name)
+            if model:
+                spec = candidates[name].spec
+                title = spec.title or name
+                self._tell(f"Asking {name}/{model}: {title} runs at {spec.probe_url}.")
+                return Route(provider=name, model=model, reason=f"{title} is running")
+        return None
+
+    async def _first_model(self, name: str) -> str:
+        try:
+            plugin, alias = self._plugin(name)
+            section = self._sections.named(plugin.spec, "providers", alias)
+            return await first_model(await self._registry.open_plugin(plugin, section, alias=alias))
+        except NanobotError:
+            return ""
+
+    def _tell(self, notice: str) -> None:
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+
+def _is_set_up(candidate: Candidate) -> bool:
+    """Tell whether the user has set a provider up, as against it merely being installed."""
+    spec = candidate.spec
+    if spec.needs_key:
+        return candidate.has_key
+    return candidate.configured and bool(candidate.base_url) and not spec.last_resort

@@ -1,0 +1,222 @@
+"""A gateway in a process of its own that is killed at the Nth write; run by test_kill.py.
+
+Arguments: folder, number of the write to die at (0 for never), ``dedupe`` or ``plain``, and for
+the negative control ``forgetful``: a store that says yes before anything is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER, FATAL, KIND, HONEST = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+writes = 0
+
+
+def trip() -> None:
+    """Count a write, and die at the fatal one."""
+    global writes
+    writes += 1
+    if writes == FATAL:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tripping(function: Any) -> Any:
+    def counted(*arguments: Any, **named: Any) -> Any:
+        trip()
+        result = function(*arguments, **named)
+        trip()
+        return result
+
+    return counted
+
+
+class Tripping(sqlite3.Connection):
+    """A connection that counts its commits."""
+
+    def execute(self, sql: str, *arguments: Any) -> Any:
+        ends = sql.lstrip().upper().startswith("COMMIT")
+        if ends:
+            trip()
+        result = super().execute(sql, *arguments)
+        if ends:
+            trip()
+        return result
+
+
+def arm() -> None:
+    connect = sqlite3.connect
+
+    def connecting(*arguments: Any, **named: Any) -> Any:
+        return connect(*arguments, **{**named, "factory": Tripping})
+
+    sqlite3.connect = connecting  # type: ignore[assignment]
+    for name in ("write", "pwrite", "fsync", "fdatasync", "ftruncate"):
+        setattr(os, name, tripping(getattr(os, name)))
+
+
+class Platform:
+    """A platform that keeps a message until it is acknowledged, and what it received, in files."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    async def run(self) -> None:
+        from nanobot.messages import Text
+        from nanobot_gateway.channel import Incoming
+
+        self._context.ready()
+        if not (FOLDER / "acked").exists():
+            message = Incoming(id="m1", sender="u1", chat="c1", parts=(Text(text="append"),))
+            await self._context.accept(message)
+            (FOLDER / "acked").touch()
+        await asyncio.Event().wait()
+
+    async def send(self, message: Any) -> str:
+        trip()
+        log = FOLDER / "received"
+        known = log.read_text().splitlines() if log.exists() else []
+        line = json.dumps([message.id, message.text])
+        if KIND != "dedupe" or line not in known:
+            with log.open("a") as file:
+                file.write(line + "\n")
+        trip()
+        return "p1"
+
+
+class Brain:
+    """A model that calls the tool once and then answers with what it was told."""
+
+    async def stream(self, request: Any) -> AsyncIterator[Any]:
+        from nanobot.messages import AssistantMessage, FinishReason, ToolCall, Usage
+        from nanobot.provider import ModelFinish, ModelText
+
+        (FOLDER / "asked").open("a").write("x")
+        last = request.messages[-1]
+        if isinstance(last, AssistantMessage) and last.tool_uses:
+            yield ModelText(text=f"tool said {last.tool_uses[-1].result.kind or 'ok'}")
+            yield ModelFinish(reason=FinishReason.STOP, usage=Usage())
+            return
+        call = ToolCall(id="t1", name="append", arguments="{}")
+        yield ModelFinish(reason=FinishReason.TOOL_CALLS, tool_calls=(call,), usage=Usage())
+
+
+class Append:
+    """A tool whose effect must not happen twice."""
+
+    async def call(self, request: Any, turn: Any) -> Any:
+        from nanobot.messages import ToolResult
+
+        trip()
+        with (FOLDER / "effects").open("a") as file:
+            file.write("x\n")
+        trip()
+        return ToolResult.ok("appended")
+
+
+def install(shop: Any) -> list[str]:
+    """Install the channel, the provider and the tool, none of which is there."""
+    from nanobot.messages import Effects
+    from nanobot.specs import ProviderSpec, ToolDefinition, ToolSpec
+    from nanobot_gateway.specs import ChannelSpec
+
+    tool = ToolDefinition(
+        name="append",
+        description="Append.",
+        parameters={"type": "object", "properties": {}},
+        effects=Effects(),
+    )
+    made: dict[str, tuple[Any, Any]] = {
+        "providers": (
+            ProviderSpec(
+                name="brain",
+                factory="x_providers:open_it",
+                needs_key=False,
+                default_model="m",
+                probe_url="",
+            ),
+            lambda c: Brain(),
+        ),
+        "tools": (
+            ToolSpec(name="append", factory="x_tools:open_it", tools=(tool,)),
+            lambda c: Append(),
+        ),
+        "channels": (
+            ChannelSpec(
+                name="wire",
+                factory="x_channels:open_it",
+                title="Wire",
+                deduplicates=KIND == "dedupe",
+            ),
+            Platform,
+        ),
+    }
+    ids = []
+    for kind, (spec, make) in made.items():
+        module = ModuleType(f"x_{kind}")
+
+        @asynccontextmanager
+        async def open_it(config: Any, context: Any, make: Any = make) -> AsyncIterator[Any]:
+            yield make(context)
+
+        module.open_it = open_it  # type: ignore[attr-defined]
+        shop.implement(module, f"nanobot_{kind}", lambda spec=spec: [spec])
+        sys.modules[module.__name__] = module
+        shop.install(f"{kind}.{spec.name}", module.__name__)
+        ids.append(f"{kind}.{spec.name}")
+    return ids
+
+
+async def main() -> None:
+    from nanobot.admin import load
+    from nanobot_gateway.gateway import open_gateway
+    from nanobot_testing.shop import Shop
+
+    with pytest.MonkeyPatch.context() as patch:
+        ids = install(Shop(FOLDER, patch))
+        os.environ["NANOBOT_PLUGINS"] = ",".join([*ids, "stores.sqlite", "kinds.gateway"])
+        config = FOLDER / "data" / "config.json"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(
+            json.dumps(
+                {
+                    "agents": {
+                        "defaults": {"workspace": str(FOLDER / "work"), "provider": "brain"}
+                    },
+                    "channels": {
+                        "wire": {"enabled": True, "allowFrom": ["u1"], "sendToolHints": False}
+                    },
+                }
+            )
+        )
+        config.chmod(0o600)
+        arm()
+        async with open_gateway(load(config)) as gateway:
+            if HONEST == "forgetful":
+                accept = gateway.store.accept
+
+                async def forgetful(row: Any) -> bool:
+                    asyncio.get_running_loop().call_later(0.05, asyncio.ensure_future, accept(row))
+                    return True
+
+                gateway.store.accept = forgetful  # type: ignore[method-assign]
+            await gateway.settled()
+            while not (FOLDER / "acked").exists():
+                await asyncio.sleep(0.005)
+            await gateway.sessions.drained()
+            await gateway.outbox.drained()
+    print(writes)
+
+
+asyncio.run(main())
