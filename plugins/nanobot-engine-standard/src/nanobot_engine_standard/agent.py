@@ -109,6 +109,12 @@ class Agent:
         Raises:
             NanobotError: The message could not be accepted; nothing of it was stored.
         """
+        running = self._sessions.running(inbound.session_key)
+        if running is not None and (aside := self._aside(running, inbound)):
+            async with closing(aside):
+                async for event in aside:
+                    yield event
+            return
         async with self._sessions.open(inbound.session_key) as session:
             key = key_of(inbound)
             answered = await session.answered(key)
@@ -141,6 +147,24 @@ class Agent:
             async with closing(events), closing(self._whole(wrapped, events, turn)) as stream:
                 async for event in stream:
                     yield event
+
+    def _aside(self, session: Session, inbound: Inbound) -> AsyncIterator[TurnEvent] | None:
+        """Return the answer to a command that need not wait for the running turn, else None.
+
+        It looks at the session and leaves no record in it.
+        """
+        command = commands.parse(text_of(inbound.parts))
+        if command is None or not commands.answers_at_once(command[0], self.registry):
+            return None
+
+        async def events() -> AsyncIterator[TurnEvent]:
+            turn = self._turn(inbound, None)
+            yield TurnStarted(turn_id=turn.id, session_key=session.key)
+            reply = await commands.run(*command, turn, session, self.registry, self.settings)
+            yield TextDelta(text=reply)
+            yield TurnFinished(content=reply, stop_reason=StopReason.COMMAND, turn_id=turn.id)
+
+        return events()
 
     def _turn(self, inbound: Inbound, resumed: TurnRecord | None) -> Turn:
         """Return the facts of a turn; those of an interrupted one are as they were."""

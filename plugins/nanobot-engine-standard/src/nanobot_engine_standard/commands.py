@@ -98,6 +98,11 @@ def specs(registry: Plugins) -> Sequence[CommandSpec]:
     return registry.usable("commands")
 
 
+def answers_at_once(name: str, registry: Plugins) -> bool:
+    """Tell whether a command answers while a turn runs in its session."""
+    return any(spec.name == name and spec.while_running for spec in specs(registry))
+
+
 async def run(
     name: str,
     arguments: str,

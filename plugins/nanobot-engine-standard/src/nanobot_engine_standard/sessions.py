@@ -45,6 +45,7 @@ class Sessions:
         self._keep_tokens = keep_tokens
         self._idle: OrderedDict[str, tuple[Session, int]] = OrderedDict()
         self._bytes = 0
+        self._running: dict[str, Session] = {}
         # The lock of a session lives as long as somebody holds it or waits for it.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -65,14 +66,20 @@ class Sessions:
         finally:
             turn.release()
 
+    def running(self, key: str) -> Session | None:
+        """Return a session in which a turn of this engine runs, to look at; None if none does."""
+        return self._running.get(key)
+
     @asynccontextmanager
     async def _opened(self, key: str) -> AsyncIterator[Session]:
         transcript = await self._locked(key)
         session: Session | None = None
         try:
             session = await self._resumed(transcript) or await self._read(transcript)
+            self._running[key] = session
             yield session
         finally:
+            self._running.pop(key, None)
             if session is not None:
                 session.transcript.__exit__()
                 self._keep(session)

@@ -12,6 +12,8 @@ from nanobot.events import TextDelta, TurnFinished, TurnStarted
 from nanobot.messages import StopReason
 from nanobot.specs import CommandSpec
 from nanobot_engine_standard import commands
+from nanobot_testing import run
+from nanobot_testing.lab import call
 
 
 def reply(lab: Any, text: str, **options: Any) -> str:
@@ -296,3 +298,48 @@ def test_what_a_command_may_do_with_the_session(lab: Any) -> None:
         "presets": {"fast": "m-fast"},
     }
     assert reply(lab, "/history", session="s:1") == "Nothing was said yet."
+
+
+@pytest.mark.parametrize(("command", "waits"), [("/look", False), ("/change", True)])
+def test_some_commands_do_not_wait_for_the_running_turn(
+    lab: Any, command: str, waits: bool
+) -> None:
+    """They look at the session, and leave no record in it."""
+    for name, at_once in (("look", True), ("change", False)):
+        spec = CommandSpec(name=name, factory="", description="Do.", while_running=at_once)
+        lab.offer("commands", spec, Echo())
+    began, go = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: Any, turn: Any) -> str:
+        began.set()
+        await go.wait()
+        return "done"
+
+    lab.tool("slow", handler)
+    lab.model.calls(call("slow")).says("Finished.")
+
+    async def work() -> None:
+        async with lab.agent() as agent:
+            turn = asyncio.create_task(lab.ask(agent, "go"))
+            await began.wait()
+            before = lab.transcript().read_bytes()
+            answer = asyncio.create_task(lab.ask(agent, command))
+            if waits:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert not answer.done()
+            else:
+                assert lab.finished(await answer).content == f"did {command[1:]}"
+                assert lab.transcript().read_bytes() == before
+            go.set()
+            assert lab.finished(await turn).content == "Finished."
+            assert lab.finished(await answer).content == f"did {command[1:]}"
+
+    run(work())
+
+
+class Echo:
+    """A command that says its own name."""
+
+    async def run(self, request: Any) -> str:
+        return f"did {request.name}"

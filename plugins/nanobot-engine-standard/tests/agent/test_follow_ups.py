@@ -28,6 +28,8 @@ from nanobot_testing import run
 class Mailbox:
     """Gives what it was given, a batch each time it is asked."""
 
+    suspended = False
+
     def __init__(self, *batches: Sequence[Inbound]) -> None:
         self.batches = list(batches)
         self.asked = 0

@@ -149,6 +149,10 @@ class Intake:
             reply_to=message.reply_to,
             stored=True,
         )
+        if self._at_once(name, key):
+            answer = await self._sessions.ask(inbound)
+            await self.say(answer, place, f"command:{inbound.id}")
+            return Accepted(verdict=Verdict.COMMAND, session_key=key, turn=message.id)
         unique = json.dumps([account.name, message.chat, message.id])
         return await self._keep(inbound, place, account.manners, unique)
 
@@ -176,7 +180,12 @@ class Intake:
             session_key=inbound.session_key,
             payload=self._codec.inbound(inbound, place.answers),
         )
-        if not await self._sessions.crew.store.accept(row):
+        try:
+            new = await self._sessions.crew.store.accept(row)
+        except StorageError as error:
+            self._excuse(place, manners, error)
+            raise
+        if not new:
             self.counts["duplicate"] += 1
             key = inbound.session_key
             return Accepted(verdict=Verdict.DUPLICATE, session_key=key, turn=place.answers)
@@ -185,6 +194,24 @@ class Intake:
         turn = self._sessions.put(Work(inbound=inbound, place=place, manners=manners))
         verdict = Verdict.JOINED if joins else Verdict.TURN
         return Accepted(verdict=verdict, session_key=inbound.session_key, turn=turn)
+
+    def _excuse(self, place: Place, manners: Manners, error: StorageError) -> None:
+        """Tell a chat, now and then, that nothing can be taken; channels with events do it."""
+        if manners.can("events") or not self._is_time((place.session_key, "storage")):
+            return
+        text = f"⚠ I can not take messages at the moment: {error.message}. I will go on by myself."
+        message = Outgoing(id=f"excuse:{uuid.uuid4().hex}", target=place.target, text=text)
+        self._sessions.crew.outbox.put(message, stored=False)
+
+    def _is_time(self, what: tuple[str, str]) -> bool:
+        """Tell whether it is time to say something again, and note that it is said."""
+        now = self._clock.monotonic()
+        if now - self._reminded.get(what, -REMIND_S) < REMIND_S:
+            return False
+        if len(self._reminded) >= MOST_REMINDED:
+            self._reminded.clear()
+        self._reminded[what] = now
+        return True
 
     # --- what is answered at once ---------------------------------------------------------------
 
@@ -201,6 +228,11 @@ class Intake:
                 reply = f"⚠ {error}"
         await self.say(reply, place, f"command:{uuid.uuid4().hex}")
 
+    def _at_once(self, name: str, session_key: str) -> bool:
+        """Tell whether a command is answered although a turn runs in its session."""
+        spec = self._desk.commands().get(name)
+        return spec is not None and spec.while_running and self._sessions.busy(session_key)
+
     async def say(self, text: str, place: Place, id: str) -> None:
         """Store a message of the gateway's own and send it."""
         crew = self._sessions.crew
@@ -216,12 +248,8 @@ class Intake:
 
     async def _greet(self, account: Account, message: Incoming, target: Target) -> None:
         """Offer a stranger a pairing code, now and then."""
-        now, who = self._clock.monotonic(), (account.name, message.sender)
-        if now - self._reminded.get(who, -REMIND_S) < REMIND_S:
+        if not self._is_time((account.name, message.sender)):
             return
-        if len(self._reminded) >= MOST_REMINDED:
-            self._reminded.clear()
-        self._reminded[who] = now
         text = self._desk.offer_pairing(account.name, message.sender)
         if text:
             place = Place(target=target, session_key="", answers=message.id)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
+
+from nanobot.errors import NanobotError
+from nanobot.events import TurnFinished
+from nanobot.messages import Inbound
 
 from nanobot_gateway.actor import Actor, Crew, Work
 
@@ -27,6 +32,17 @@ class Sessions:
             actor = self._actors[key] = Actor(key, self.crew, self._forget)
         self.turns += 1
         return actor.put(work)
+
+    async def ask(self, inbound: Inbound) -> str:
+        """Return the engine's answer to a command that does not wait for the running turn."""
+        try:
+            async with aclosing(self.crew.engine.handle(inbound)) as events:
+                async for event in events:
+                    if isinstance(event, TurnFinished):
+                        return event.content or event.error
+        except NanobotError as error:
+            return str(error)
+        return ""
 
     def busy(self, key: str) -> bool:
         """Tell whether a turn runs in a session."""
