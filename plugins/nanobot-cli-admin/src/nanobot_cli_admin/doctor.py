@@ -19,8 +19,8 @@ from nanobot import __version__
 from nanobot.admin import Config, State, Status
 from nanobot.errors import ConfigError
 from nanobot.findings import Finding
-from nanobot.messages import Effect
-from nanobot.specs import ToolSpec
+from nanobot.messages import Effect, Role
+from nanobot.specs import CommandSpec, ToolSpec
 
 from nanobot_cli_admin.check import check
 from nanobot_cli_admin.diagnosis import Diagnosis, diagnose
@@ -105,6 +105,7 @@ def _examine(path: Path) -> Report:
         "Plugins": list(_plugins(statuses)),
         "Model": list(_model(diagnosis, loaded)),
         "Tools": list(_tools(diagnosis, loaded)),
+        "Roles": list(_roles(loaded)),
     }
 
 
@@ -198,6 +199,20 @@ def _tools(diagnosis: Diagnosis, loaded: Loaded) -> Iterator[Finding]:
                 "runs commands with all rights of your user: no sandbox is installed",
                 "pip install nanobot-sandbox-bwrap, or: nanobot plugins disable " + plugin.id,
             )
+
+
+def _roles(loaded: Loaded) -> Iterator[Finding]:
+    """Say what each role may use that those below it may not."""
+    needed: dict[Role, list[str]] = {role: [] for role in (Role.OWNER, Role.USER, Role.GUEST)}
+    for plugin in loaded.plugins.get("commands", ()):
+        if isinstance(plugin.spec, CommandSpec):
+            needed[plugin.spec.role].append(f"/{plugin.spec.name.replace('_', '-')}")
+    for plugin in loaded.plugins.get("tools", ()):
+        for tool in plugin.spec.tools if isinstance(plugin.spec, ToolSpec) else ():
+            needed[tool.role].append(tool.name)
+    for role, names in needed.items():
+        if names:
+            yield _info(str(role), f"may use {', '.join(sorted(names))}", "")
 
 
 def _info(path: str, message: str, remedy: str) -> Finding:

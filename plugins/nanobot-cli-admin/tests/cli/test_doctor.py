@@ -29,6 +29,13 @@ def test_a_healthy_instance(nanobot: Any, acme: Any) -> None:
     assert "sk-acme" not in text
 
 
+def test_who_may_use_what(nanobot: Any, acme: Any) -> None:
+    acme.add("tools.dice")
+    nanobot("onboard")
+    told = {each["path"]: each["message"] for each in findings(nanobot, "roles")}
+    assert told["guest"] == "may use /help, dice_roll" and "/new" in told["user"]
+
+
 def test_every_kind_of_broken_plugin(nanobot: Any, acme: Any, config: Any) -> None:
     acme.add("tools.dice")
     acme.add("tools.syntax", "def (:\n")

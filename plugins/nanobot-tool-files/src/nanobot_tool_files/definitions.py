@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nanobot.messages import Effect, Effects
+from nanobot.messages import Effect, Effects, Role
 from nanobot.specs import ToolDefinition
 
 Schema = Mapping[str, object]
@@ -66,6 +66,7 @@ TOOLS = (
             force=_flag("Show the lines even if you read them before and they are unchanged."),
         ),
         effects=_READ,
+        role=Role.USER,
         spill=False,
     ),
     ToolDefinition(
@@ -76,6 +77,7 @@ TOOLS = (
         ),
         parameters=_object("path", "content", path=_PATH, content=_text("The whole new content.")),
         effects=_WRITE,
+        role=Role.USER,
     ),
     ToolDefinition(
         name="edit_file",
@@ -101,6 +103,7 @@ TOOLS = (
             ),
         ),
         effects=_EDIT,
+        role=Role.USER,
     ),
     ToolDefinition(
         name="list_dir",
@@ -116,6 +119,7 @@ TOOLS = (
             max_entries=_number("Most entries to list. Default 200.", least=1, most=5000),
         ),
         effects=_READ,
+        role=Role.USER,
     ),
     ToolDefinition(
         name="find_files",
@@ -135,6 +139,7 @@ TOOLS = (
             offset=_OFFSET,
         ),
         effects=_READ,
+        role=Role.USER,
     ),
     ToolDefinition(
         name="glob",
@@ -148,6 +153,7 @@ TOOLS = (
             path=_FOLDER,
         ),
         effects=_READ,
+        role=Role.USER,
     ),
     ToolDefinition(
         name="grep",
@@ -181,5 +187,6 @@ TOOLS = (
             max_results=_number("Older name of head_limit in other modes.", least=1, most=10000),
         ),
         effects=_READ,
+        role=Role.USER,
     ),
 )
