@@ -194,6 +194,27 @@ def test_stop_ends_the_turn_and_silences_what_waits(bench: Any) -> None:
     assert len(bench.model.requests) == 1
 
 
+def test_stop_ends_a_turn_that_waits_for_the_disk(bench: Any) -> None:
+    async def work(gateway: Any) -> None:
+        failed = asyncio.Event()
+
+        async def full(*arguments: Any) -> None:
+            failed.set()
+            raise StorageError("the disk is full")
+
+        bench.model.says("Never said.")
+        finish, gateway.store.finish = gateway.store.finish, full
+        await bench.phone.says("hi")
+        await failed.wait()
+        gateway.store.finish = finish
+        await bench.phone.says("/stop")
+        assert await bench.phone.hears(1) == ["Stopped 1 task(s)."]
+        await gateway.sessions.drained()
+        assert not await gateway.store.unfinished()
+
+    bench.run(work)
+
+
 def test_an_interrupted_turn_goes_on_at_the_next_start(bench: Any) -> None:
     """Nobody has to write again."""
     asked = asyncio.Event()

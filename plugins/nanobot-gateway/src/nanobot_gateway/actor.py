@@ -67,7 +67,7 @@ class Actor:
         self._joined: list[Work] = []
         self._turn: asyncio.Task[None] | None = None
         self.suspended = False
-        self._stopped = self._ending = False
+        self._ending = False
         self._loop: asyncio.Task[None] | None = None
 
     # --- the mailbox ----------------------------------------------------------------------------
@@ -109,13 +109,12 @@ class Actor:
         """Stop the running turn and forget what waits; return how many turns were stopped."""
         dropped = [work.inbound.id for work in (*self._waiting, *self._joined)]
         self._waiting.clear()
-        turn = self._turn
+        turn, current = self._turn, self._current
         if turn is not None:
-            self._stopped = True
             if not self._ending:  # what it says is being stored: too late to unsay it
                 turn.cancel()
             await asyncio.wait([turn])
-            self._stopped = False
+            dropped += [current.inbound.id] if current else []
         if dropped:
             await self._crew.store.finish(dropped)
         return int(turn is not None)
@@ -181,8 +180,6 @@ class Actor:
         except asyncio.CancelledError:
             show.event(_cancelled(work))
             show.close()
-            if self._stopped:
-                await crew.store.finish([work.inbound.id])
             raise
         except BaseException:
             show.close()
