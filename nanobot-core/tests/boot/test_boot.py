@@ -88,8 +88,8 @@ def test_an_instance_answers(bench: Any) -> None:
 
 
 def test_its_folders_are_private(bench: Any) -> None:
-    opened(bench, workspace=bench.folder / "other" / "work")
-    for folder in ("other/work", "other/work/sessions"):
+    opened(bench, workspace=bench.folder / "other" / "place")
+    for folder in ("other/place", "other/place/sessions"):
         assert stat.S_IMODE((bench.folder / folder).stat().st_mode) == 0o700
 
 

@@ -281,6 +281,44 @@ def test_a_stranger_is_paired(bench: Any) -> None:
     bench.run(work)
 
 
+def test_a_damaged_pairing_file_denies_strangers_and_holds_up_nobody(bench: Any) -> None:
+    bench.section["allowFrom"] = ["u1"]
+    bench.model.says("Here.")
+
+    async def work(gateway: Any) -> None:
+        (bench.folder / "data" / "pairing.json").write_text("{ broken")
+        assert (await bench.phone.says("hi", user="stranger")).verdict is Verdict.DENIED
+        assert (await bench.phone.says("hi")).verdict is Verdict.TURN
+        assert await bench.phone.hears(1) == ["Here."]
+
+    bench.run(work)
+
+
+def test_what_is_said_while_a_channel_restarts_arrives(bench: Any) -> None:
+    from nanobot.admin import load
+
+    release = asyncio.Event()
+
+    class Slow:
+        async def call(self, request: Any, turn: Any) -> ToolResult:
+            await release.wait()
+            return ToolResult.ok("done")
+
+    bench.section["sendToolHints"] = False
+    bench.tool({"tools": (PROBE,)}, Slow())
+    bench.model.calls(call("probe")).says("Here.")
+
+    async def work(gateway: Any) -> None:
+        await bench.phone.says("hi")
+        bench.section["allowFrom"] = ["u1"]
+        await gateway.reload(load(bench.write()))
+        release.set()
+        await gateway.settled()
+        assert await bench.phone.hears(1) == ["Here."]
+
+    bench.run(work)
+
+
 def test_a_delivery_is_tried_again_and_a_final_refusal_is_not(
     bench: Any, delivery_error: Any
 ) -> None:

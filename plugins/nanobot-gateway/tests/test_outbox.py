@@ -39,6 +39,10 @@ def message(id: str, *, chat: str = "c", channel: str = "phone", text: str = "hi
     return Outgoing(id=id, target=Target(channel=channel, chat=chat), text=text)
 
 
+async def connected() -> None:
+    """Say at once that an account is connected."""
+
+
 class Line:
     """A channel that notes what it delivers."""
 
@@ -75,7 +79,7 @@ def test_order_within_a_chat_and_none_between_chats() -> None:
     async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
         line = Line()
         line.gates["slow"] = asyncio.Event()
-        outbox.connect("phone", Lane(send=line.send))
+        outbox.connect("phone", Lane(send=line.send, ready=connected))
         slow = [outbox.put(message(f"s{n}", chat="slow")) for n in range(3)]
         quick = [outbox.put(message(f"q{n}", chat="quick")) for n in range(3)]
         await asyncio.wait(quick)
@@ -91,8 +95,8 @@ def test_a_dead_channel_delays_no_other() -> None:
     async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
         good, dead = Line(), Line()
         dead.gates["c"] = asyncio.Event()
-        outbox.connect("dead", Lane(send=dead.send))
-        outbox.connect("good", Lane(send=good.send))
+        outbox.connect("dead", Lane(send=dead.send, ready=connected))
+        outbox.connect("good", Lane(send=good.send, ready=connected))
         outbox.put(message("d", channel="dead"))
         assert await outbox.put(message("g", channel="good")) is Delivery.SENT
         assert outbox.waiting == 1
@@ -103,7 +107,7 @@ def test_a_dead_channel_delays_no_other() -> None:
 def test_attempts_are_bounded_and_noted() -> None:
     async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
         line = Line(*[DeliveryError("busy", retry_after=7.0), OSError("reset"), OSError("reset")])
-        outbox.connect("phone", Lane(send=line.send, attempts=3))
+        outbox.connect("phone", Lane(send=line.send, ready=connected, attempts=3))
         assert await outbox.put(message("a")) is Delivery.DEAD
         assert await outbox.put(message("b")) is Delivery.SENT
         states = [state for id, state, _ in notes.marks if id == "a"]
@@ -118,7 +122,7 @@ def test_attempts_are_bounded_and_noted() -> None:
 def test_at_least_one_attempt(attempts: int) -> None:
     async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
         line = Line()
-        outbox.connect("phone", Lane(send=line.send, attempts=attempts))
+        outbox.connect("phone", Lane(send=line.send, ready=connected, attempts=attempts))
         assert await outbox.put(message("a")) is Delivery.SENT
 
     with_outbox(work)
@@ -129,7 +133,23 @@ def test_a_message_waits_for_its_channel() -> None:
         waiting = outbox.put(message("a"))
         assert outbox.waiting == 1 and not waiting.done()
         line = Line()
-        outbox.connect("phone", Lane(send=line.send))
+        outbox.connect("phone", Lane(send=line.send, ready=connected))
+        assert await waiting is Delivery.SENT
+
+    with_outbox(work)
+
+
+def test_waiting_for_a_connection_is_no_attempt() -> None:
+    """Not even noted as one: a crash meanwhile must find the message queued."""
+
+    async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
+        line, up = Line(), asyncio.Event()
+        outbox.connect("phone", Lane(send=line.send, ready=up.wait, attempts=1))
+        waiting = outbox.put(message("a"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert notes.marks == [] and not waiting.done()
+        up.set()
         assert await waiting is Delivery.SENT
 
     with_outbox(work)
@@ -149,7 +169,7 @@ def test_after_a_crash(deduplicates: bool) -> None:
     async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
         line = Line()
         await outbox.recover()
-        outbox.connect("phone", Lane(send=line.send, deduplicates=deduplicates))
+        outbox.connect("phone", Lane(send=line.send, ready=connected, deduplicates=deduplicates))
         await outbox.drained()
         assert line.sent == (["sending", "queued"] if deduplicates else ["queued"])
         last = {id: state for id, state, _ in notes.marks}
@@ -162,7 +182,7 @@ def test_a_full_disk_does_not_keep_a_message_back() -> None:
     async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
         notes.full = True
         line = Line()
-        outbox.connect("phone", Lane(send=line.send))
+        outbox.connect("phone", Lane(send=line.send, ready=connected))
         assert await outbox.put(message("a")) is Delivery.SENT
 
     with_outbox(work)
@@ -171,7 +191,7 @@ def test_a_full_disk_does_not_keep_a_message_back() -> None:
 def test_what_is_not_stored_is_not_noted() -> None:
     async def work(outbox: Outbox, notes: Any, clock: FakeClock) -> None:
         line = Line()
-        outbox.connect("phone", Lane(send=line.send))
+        outbox.connect("phone", Lane(send=line.send, ready=connected))
         await outbox.put(message("a"), stored=False)
         assert notes.marks == [] and line.sent == ["a"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nanobot.errors import StorageError
 from nanobot.messages import Principal, Role
 
 from nanobot_gateway.channel import Incoming
@@ -54,15 +55,18 @@ class Gate:
     ) -> Decision:
         """Say whether a message may go on, and as whose.
 
-        Raises:
-            StorageError: Who was paired can not be read.
+        While it can not be read who was paired, those who are not listed are denied: a message
+        that is refused to the channel instead would come again and again, before all others.
         """
         if not _is_id(message.sender) or not _is_id(message.chat):
             return Decision(entry=Entry.DENIED, reason="the platform does not say who wrote it")
         if not message.direct and not _addressed(message, settings):
             return Decision(entry=Entry.IGNORED, reason="not addressed in a group")
         ids = (message.sender, *filter(_is_id, message.aliases))
-        role = self._role(ids, message, name_of(channel, account), settings)
+        try:
+            role = self._role(ids, message, name_of(channel, account), settings)
+        except StorageError as error:
+            return Decision(entry=Entry.DENIED, reason=error.message)
         if role is not None:
             principal = Principal(channel=channel, account=account, user=message.sender, role=role)
             return Decision(entry=Entry.ADMITTED, principal=principal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from functools import partial
@@ -21,10 +22,8 @@ from nanobot_gateway.delivery import Manners
 from nanobot_gateway.intake import Account
 from nanobot_gateway.outbox import Lane, Outbox
 from nanobot_gateway.specs import ChannelSpec
-from nanobot_gateway.supervise import Condition, Supervised
+from nanobot_gateway.supervise import Supervised
 
-CONNECT_S = 300.0
-"""Longest that a message waits for its channel before it counts as an attempt."""
 Accept = Callable[[Account, Incoming], Awaitable[Accepted]]
 
 
@@ -53,6 +52,7 @@ class Channels:
         self._commands = commands
         self._changed = changed
         self._open: dict[str, Any] = {}
+        self._up: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._wanted: dict[str, Wanted] = {}
         self._running: dict[str, Supervised] = {}
         self.problems: dict[str, str] = {}
@@ -86,6 +86,7 @@ class Channels:
                 )
                 lane = Lane(
                     send=partial(self._send, name),
+                    ready=self._up[name].wait,
                     attempts=attempts,
                     deduplicates=_spec(each).deduplicates,
                 )
@@ -141,12 +142,16 @@ class Channels:
         """Open a channel and run it; the supervisor calls again when that ends."""
         name, account = each.account.name, each.account
 
+        def ready() -> None:
+            self._up[name].set()
+            up()
+
         def extend(context: PluginContext) -> PluginContext:
             return ChannelContext(
                 **{field.name: getattr(context, field.name) for field in fields(context)},
                 account=account.account,
                 accept=partial(self.accept, account),
-                ready=up,
+                ready=ready,
                 media=private_dir(self._parts.instance.data / "media" / name),
                 commands=self._commands,
             )
@@ -159,17 +164,11 @@ class Channels:
             try:
                 await channel.run()
             finally:
+                self._up[name].clear()
                 del self._open[name]
         raise ConnectionError("the connection ended")
 
     async def _send(self, name: str, message: Outgoing) -> str:
-        running = self._running.get(name)
-        if running is not None and running.condition is not Condition.RUNNING:
-            try:
-                async with asyncio.timeout(CONNECT_S):
-                    await running.up()
-            except TimeoutError:
-                raise DeliveryError("the channel is not connected") from None
         channel = self._open.get(name)
         if channel is None:
             raise DeliveryError("the channel is not connected")

@@ -8,6 +8,8 @@ from nanobot.hookspecs import hookspec
 
 from nanobot_gateway.specs import ChannelSpec, ServiceSpec, StoreSpec
 
+# The functions have no bodies: pluggy takes them as signatures, which mypy calls empty.
+
 
 class Channels:
     """Extension point ``channels``."""

@@ -250,10 +250,13 @@ class Intake:
         """Offer a stranger a pairing code, now and then."""
         if not self._is_time((account.name, message.sender)):
             return
-        text = self._desk.offer_pairing(account.name, message.sender)
-        if text:
-            place = Place(target=target, session_key="", answers=message.id)
-            await self.say(text, place, f"pairing:{uuid.uuid4().hex}")
+        place = Place(target=target, session_key="", answers=message.id)
+        try:
+            text = self._desk.offer_pairing(account.name, message.sender)
+            if text:
+                await self.say(text, place, f"pairing:{uuid.uuid4().hex}")
+        except StorageError as error:  # a stranger must not hold up the others
+            log.get(channel=account.name).error("pairing_not_offered", reason=error.message)
 
 
 def command_of(text: str) -> tuple[str, str]:

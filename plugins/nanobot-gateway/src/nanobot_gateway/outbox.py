@@ -31,12 +31,14 @@ class Lane:
     """Where one account of a channel takes its messages.
 
     Args:
-        send: Delivers one; waits for the connection first.
+        send: Delivers one.
+        ready: Returns once the account is connected; waiting for that is no attempt.
         attempts: How often a message is tried.
         deduplicates: The platform drops what is sent twice.
     """
 
     send: Send
+    ready: Callable[[], Awaitable[object]]
     attempts: int = 3
     deduplicates: bool = False
 
@@ -176,6 +178,7 @@ class Outbox:
         """Try until it is delivered or there is no hope."""
         message = item.message
         for attempt in range(max(lane.attempts, 1)):
+            await lane.ready()
             if not lane.deduplicates:  # else it may be sent again after a crash in any case
                 await self._mark(item, Delivery.SENDING)
             try:

@@ -51,7 +51,6 @@ class Supervised:
         self._work = work
         self._clock = clock
         self._changed = changed
-        self._up = asyncio.Event()
         self._settled = asyncio.Event()
         self._task = asyncio.create_task(self._keep(), name=id)
 
@@ -64,10 +63,6 @@ class Supervised:
     def ok(self) -> bool:
         """Tell whether it fares as wanted, or is still likely to."""
         return self.condition in (Condition.STARTING, Condition.RUNNING, Condition.DONE)
-
-    async def up(self) -> None:
-        """Wait until it says that it is up."""
-        await self._up.wait()
 
     async def settled(self) -> None:
         """Wait until it is up, or has failed for the first time."""
@@ -82,10 +77,6 @@ class Supervised:
     def _set(self, condition: Condition, reason: str = "") -> None:
         self.condition, self.reason = condition, reason
         self._settled.set()
-        if condition is Condition.RUNNING:
-            self._up.set()
-        else:
-            self._up.clear()
         self._changed()
 
     async def _keep(self) -> None:
