@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -353,6 +354,29 @@ def test_a_changed_section_restarts_only_its_channel(bench: Any) -> None:
     bench.run(work)
 
 
+def test_what_holds_for_all_channels_is_applied_or_refused_as_a_whole(bench: Any) -> None:
+    from nanobot.admin import load
+    from nanobot.errors import ConfigError
+
+    def edited(**common: Any) -> Any:
+        path = bench.write()
+        document = json.loads(path.read_text())
+        document["channels"].update(common)
+        path.write_text(json.dumps(document))
+        return load(path)
+
+    async def work(gateway: Any) -> None:
+        first = bench.phone
+        with pytest.raises(ConfigError, match="sendMaxRetries"):
+            await gateway.reload(edited(sendMaxRetries=99))
+        assert await gateway.reload(edited()) == [] and bench.phone is first
+        assert await gateway.reload(edited(sendToolHints=False)) == ["phone"]
+        await gateway.settled()
+        assert not gateway.channels.manners("phone").hints
+
+    bench.run(work)
+
+
 def test_several_accounts(bench: Any) -> None:
     bench.model.says("A.")
     bench.section["accounts"] = {"work": {"allowFrom": ["boss"]}}
@@ -388,8 +412,6 @@ def test_an_unknown_channel_names_what_to_install(bench: Any) -> None:
     write = bench.write
 
     def with_pigeon() -> Any:
-        import json
-
         path = write()
         data = json.loads(path.read_text())
         data["channels"]["pigeon"] = {"enabled": True}

@@ -97,13 +97,18 @@ class Channels:
 
         Returns:
             What was started, restarted or stopped.
+
+        Raises:
+            ConfigError: What holds for all channels is not valid; everything stays as it is.
         """
+        common = defaults_of(parts.config) != defaults_of(self._parts.config)
         before, self._parts = self._wanted, parts
         self.plan()
         touched = [
             name
             for name in {**before, **self._wanted}
-            if name not in before
+            if common
+            or name not in before
             or name not in self._wanted
             or before[name].account.section != self._wanted[name].account.section
         ]
