@@ -58,6 +58,22 @@ class Extension:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """What tools may reach beyond the public internet.
+
+    Only data: plugins fetch through `nanobot_egress`, which enforces it.
+
+    Args:
+        allowed: Private networks that the owner opened, as CIDR (``tools.ssrfWhitelist``).
+    """
+
+    allowed: tuple[str, ...] = ()
+
+
+PUBLIC_ONLY = Network()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PluginContext:
     """All that a plugin may reach.
 
@@ -67,6 +83,7 @@ class PluginContext:
         data: A folder of the plugin's own, mode 0700, created on first use by the plugin.
         options: The spec's ``options``.
         clock: The time.
+        network: What may be reached on behalf of a model or a message.
         extensions: For owners of an extension point: the plugins of the named kind, by name.
     """
 
@@ -75,4 +92,5 @@ class PluginContext:
     data: Path
     options: Mapping[str, object] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)
+    network: Network = PUBLIC_ONLY
     extensions: Callable[[str], Mapping[str, Extension]] = lambda kind: {}

@@ -80,6 +80,8 @@ class ToolDefinition:
         deadline_s: Seconds after which a call is cancelled and becomes an error result.
         role: Who may cause it to be called.
         spill: False for tools whose long results must not be moved to a file.
+        concurrent: True when calls of one answer may overlap though they change something, since
+            each stands for itself; calls that only read may always.
     """
 
     name: str
@@ -89,6 +91,7 @@ class ToolDefinition:
     deadline_s: float = 120.0
     role: Role = Role.GUEST
     spill: bool = True
+    concurrent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

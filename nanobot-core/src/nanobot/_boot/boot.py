@@ -19,7 +19,7 @@ from nanobot._plugins.host import Host
 from nanobot._plugins.registry import Registry
 from nanobot._plugins.status import State, Status, Verdicts, judge, policy
 from nanobot._plugins.view import View
-from nanobot.context import Clock, PluginContext, SystemClock
+from nanobot.context import Clock, Network, PluginContext, SystemClock
 from nanobot.engine import Engine, EngineContext, EngineSettings, Limits, ModelChoice
 from nanobot.errors import ConfigError
 from nanobot.findings import AdviceRequest, Finding
@@ -81,7 +81,8 @@ def assemble(
         host.load(kind)
     host.open_kinds()
     sections = Sections(config, host, environ)
-    registry = Registry(host, sections, instance, clock or SystemClock())
+    network = Network(allowed=tuple(str(net) for net in config.core.tools.ssrf_whitelist))
+    registry = Registry(host, sections, instance, clock or SystemClock(), network=network)
     return Parts(config=config, host=host, registry=registry, sections=sections, instance=instance)
 
 

@@ -18,7 +18,7 @@ from nanobot import _names, log
 from nanobot._plugins.host import Host, Plugin
 from nanobot._plugins.status import State
 from nanobot.config import PluginConfig
-from nanobot.context import Clock, Extension, PluginContext
+from nanobot.context import PUBLIC_ONLY, Clock, Extension, Network, PluginContext
 from nanobot.errors import ConfigError, NanobotError, PluginError, PluginMissing, describe
 from nanobot.paths import Instance
 from nanobot.specs import Spec
@@ -36,6 +36,7 @@ class Registry:
         host: Where the specs come from, and where failures are noted.
         sections: Returns the validated configuration section of a spec of a kind.
         instance: Where plugins keep their data.
+        network: What plugins may reach on behalf of a model.
         deadline_s: Seconds within which a factory must open its object.
     """
 
@@ -46,12 +47,14 @@ class Registry:
         instance: Instance,
         clock: Clock,
         *,
+        network: Network = PUBLIC_ONLY,
         deadline_s: float = OPEN_DEADLINE_S,
     ) -> None:
         self._host = host
         self._sections = sections
         self._instance = instance
         self._clock = clock
+        self._network = network
         self._deadline_s = deadline_s
         self._plugins: dict[str, dict[str, Plugin]] = {}
         self._usable: dict[str, list[Plugin]] = {}
@@ -159,6 +162,7 @@ class Registry:
             data=self._instance.plugin_data(key),
             options=plugin.spec.options,
             clock=self._clock,
+            network=self._network,
             extensions=self._extensions,
         )
         factory = await _import_factory(plugin.spec.factory)

@@ -94,7 +94,7 @@ class Toolbox:
     # --- running --------------------------------------------------------------------------------
 
     async def run(self, calls: Sequence[ToolCall]) -> AsyncIterator[ToolStarted | ToolFinished]:
-        """Run the calls of one answer: neighbours that only read at once, all others one by one."""
+        """Run the calls of one answer: neighbours that may overlap at once, others one by one."""
         for batch in self._batches(calls):
             tasks: list[asyncio.Task[ToolFinished]] = []
             try:
@@ -110,16 +110,24 @@ class Toolbox:
 
     def _batches(self, calls: Sequence[ToolCall]) -> list[list[ToolCall]]:
         batches: list[list[ToolCall]] = []
-        reading = False
+        before = ""
         for call in calls:
-            offer = self._offers.get(call.name)
-            reads = offer is not None and offer.definition.effects.read_only
-            if batches and reading and reads and len(batches[-1]) < MAX_PARALLEL:
+            overlap = self._overlap(call.name)
+            if overlap and overlap == before and len(batches[-1]) < MAX_PARALLEL:
                 batches[-1].append(call)
             else:
                 batches.append([call])
-            reading = reads
+            before = overlap
         return batches
+
+    def _overlap(self, name: str) -> str:
+        """Return what a call may overlap with: other readers, calls of its plugin, or nothing."""
+        offer = self._offers.get(name)
+        if offer is None:
+            return ""
+        if offer.definition.effects.read_only:
+            return "read"
+        return offer.plugin if offer.definition.concurrent else ""
 
     def _preview(self, call: ToolCall) -> Mapping[str, object]:
         try:

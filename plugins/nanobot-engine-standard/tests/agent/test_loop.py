@@ -104,6 +104,32 @@ def test_reads_run_at_once(lab: Any, lab_module: Any) -> None:
     assert [e.result.text for e in lab.of(events, ToolFinished)] == ["saw 0", "saw 1", "saw 2"]
 
 
+def test_calls_that_stand_for_themselves_run_at_once_but_not_beside_others(
+    lab: Any, lab_module: Any
+) -> None:
+    """Two shell commands overlap; one beside a read, or beside a plain write, does not."""
+    running: set[str] = set()
+    together: list[set[str]] = []
+
+    async def work(request: Any, turn: Any) -> str:
+        running.add(request.call_id)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        together.append(set(running))
+        running.discard(request.call_id)
+        return request.call_id  # type: ignore[no-any-return]
+
+    lab.tool("shell", work, concurrent=True)
+    lab.tool("look", work, read_only=True)
+    lab.tool("write", work)
+    names = ["shell", "shell", "look", "shell", "write", "shell"]
+    calls = [lab_module.call(name, id=str(n)) for n, name in enumerate(names)]
+    lab.model.calls(*calls).says("ok")
+    lab.run("go")
+    assert together[0] == {"0", "1"}
+    assert together[2:] == [{"2"}, {"3"}, {"4"}, {"5"}]
+
+
 def test_only_so_many_reads_run_at_once(lab: Any, lab_module: Any) -> None:
     running = most = 0
 

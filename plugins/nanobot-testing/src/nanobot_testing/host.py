@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nanobot import log
-from nanobot.context import PluginContext
+from nanobot.context import Network, PluginContext
 from nanobot.messages import Origin, Principal, Role, Scope, Target, Turn, Workspace
 from nanobot.specs import Spec
 
@@ -53,11 +53,21 @@ def load_spec(plugin: str) -> Any:
     return specs[name]
 
 
-def make_context(spec: Spec, folder: Path, *, plugin: str = "") -> PluginContext:
-    """Return a context whose data folder lies below the given folder."""
+def make_context(
+    spec: Spec, folder: Path, *, plugin: str = "", allowed: tuple[str, ...] = ()
+) -> PluginContext:
+    """Return a context whose data folder lies below the given folder.
+
+    Args:
+        allowed: Private networks that the plugin may reach, as ``tools.ssrfWhitelist`` has them.
+    """
     name = plugin or spec.name
     return PluginContext(
-        id=name, log=log.get(plugin=name), data=folder / "data" / name, options=spec.options
+        id=name,
+        log=log.get(plugin=name),
+        data=folder / "data" / name,
+        options=spec.options,
+        network=Network(allowed=allowed),
     )
 
 
