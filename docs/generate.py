@@ -41,6 +41,7 @@ LIBRARIES = {
     "nanobot-documents",
     "nanobot-provider-compat",
     "nanobot-security",
+    "nanobot-settings",
     "nanobot-testing",
 }
 UNUSED = {

@@ -15,6 +15,7 @@ IMPORT_NAMES = {
     "markdown_it": "markdown-it-py",
     "prompt_toolkit": "prompt-toolkit",
     "google": "google-re2",
+    "pydantic_core": "pydantic",
     "re2": "google-re2",
     "telegram": "python-telegram-bot",
 }
@@ -44,17 +45,18 @@ def test_the_core_imports_only_libraries_below_it_that_it_declares(
     assert {name for name in found if name.startswith("nanobot_")} <= allowed
 
 
-def test_only_the_documents_are_below_the_core(core: Any, plugins: list[Any]) -> None:
+def test_only_documents_and_settings_are_below_the_core(core: Any, plugins: list[Any]) -> None:
     below = {one.name for one in plugins if one.below_core}
-    assert below == {"nanobot-documents"}
+    assert below == {"nanobot-documents", "nanobot-settings"}
     assert not core.below_core
 
 
-def test_libraries_below_the_core_import_nothing_of_nanobot(plugin: Any) -> None:
+def test_libraries_below_the_core_import_only_each_other(plugin: Any) -> None:
     if not plugin.below_core:
         return
     tops = {name.split(".")[0] for _, name in imports(plugin.folder / "src")}
-    assert {top for top in tops if top.startswith("nanobot")} <= {plugin.package}
+    declared = {name.replace("-", "_") for name in plugin.depends}
+    assert {top for top in tops if top.startswith("nanobot")} <= {plugin.package, *declared}
 
 
 def test_plugins_import_only_public_names(plugin: Any) -> None:

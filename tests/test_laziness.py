@@ -43,7 +43,7 @@ def plugin_modules(modules: set[str]) -> set[str]:
     A library below the core is no plugin: the core imports it like any other library.
     """
     found = {name.split(".")[0] for name in modules if name.startswith("nanobot_")}
-    return found - {"nanobot_cli_admin", "nanobot_documents"}
+    return found - {"nanobot_cli_admin", "nanobot_documents", "nanobot_settings"}
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["plugins", "list"]])

@@ -14,7 +14,8 @@ from nanobot._names import STANDARD_PARTS
 HEADINGS = ("## Install", "## Configuration", "## Permissions", "## Limits", "## Removal")
 TIERS = ("bronze", "silver", "gold")
 LIBRARIES = {
-    *("nanobot-documents", "nanobot-provider-compat", "nanobot-security", "nanobot-testing"),
+    *("nanobot-documents", "nanobot-provider-compat", "nanobot-security", "nanobot-settings"),
+    "nanobot-testing",
 }
 SETS = {"nanobot-cli-admin", "nanobot-command-core", "nanobot-gateway", "nanobot-prompt-core"}
 """What comes with the core or runs it: several plugins of a kind in one distribution."""

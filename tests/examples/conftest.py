@@ -28,6 +28,7 @@ HOST = (
     "nanobot-prompt-core",
     "nanobot-router-standard",
     "nanobot-security",
+    "nanobot-settings",
     "nanobot-store-sqlite",
     "nanobot-testing",
     "nanobot-provider-compat",

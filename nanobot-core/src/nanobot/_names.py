@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from nanobot_settings.spelling import camel as camel
+from nanobot_settings.spelling import snake as snake
+
 from nanobot import API_VERSION
 
 _SINGULAR = {
@@ -39,17 +42,6 @@ def parse_group(text: str) -> tuple[int, str] | None:
     """Return the API version and kind of an entry-point group, None when it is not ours."""
     found = _GROUP.fullmatch(text)
     return (int(found[1]), found[2]) if found else None
-
-
-def snake(name: str) -> str:
-    """Return a name in any spelling (camelCase, kebab-case) as snake_case."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
-
-
-def camel(name: str) -> str:
-    """Return a snake_case name as camelCase, as configuration writes it."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
 
 
 def distribution(kind: str, name: str) -> str:

@@ -19,17 +19,10 @@ if TYPE_CHECKING:
     from nanobot._config.config import build as build, load as load, section_path as section_path
     from nanobot._config.document import Document as Document, read_document as read_document
     from nanobot._config.document import save_document as save_document
-    from nanobot._config.environment import is_secret_name as is_secret_name, resolve as resolve
-    from nanobot._config.keys import did_you_mean as did_you_mean, error as error
-    from nanobot._config.keys import listed as listed, warning as warning
-    from nanobot._config.keys import all_keys as all_keys, canonical as canonical, fold as fold
-    from nanobot._config.keys import kind_of as kind_of, lookup as lookup, nearest as nearest
-    from nanobot._config.keys import own_keys as own_keys, show as show, spelled as spelled
     from nanobot._config.schema import CoreSettings as CoreSettings, Defaults as Defaults
     from nanobot._config.schema import Fallback as Fallback, Preset as Preset
-    from nanobot._config.validate import validate as validate
-    from nanobot._names import camel as camel, distribution as distribution, group as group
-    from nanobot._names import install_hint as install_hint, snake as snake
+    from nanobot._names import distribution as distribution, group as group
+    from nanobot._names import install_hint as install_hint
     from nanobot._plugins.catalog import Catalog as Catalog, Entry as Entry, scan as scan
     from nanobot._plugins.catalog import incompatibility as incompatibility
     from nanobot._plugins.host import Host as Host, Plugin as Plugin
@@ -44,12 +37,8 @@ _HOMES = {
     "_boot.sections": "Sections",
     "_config.config": "Config ConfigRefused build load section_path",
     "_config.document": "Document read_document save_document",
-    "_config.environment": "is_secret_name resolve",
-    "_config.keys": "all_keys canonical did_you_mean error fold kind_of listed lookup nearest "
-    "own_keys show spelled warning",
     "_config.schema": "CoreSettings Defaults Fallback Preset",
-    "_config.validate": "validate",
-    "_names": "camel distribution group install_hint snake",
+    "_names": "distribution group install_hint",
     "_plugins.catalog": "Catalog Entry incompatibility scan",
     "_plugins.host": "Host Plugin",
     "_plugins.registry": "Registry",

@@ -10,10 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nanobot._config import Config, build
 from nanobot._config.document import Document, read_document
-from nanobot._config.environment import resolve
-from nanobot._config.keys import canonical
-from nanobot._config.schema import CoreSettings
-from nanobot._names import camel, snake
+from nanobot._names import snake
 from nanobot.errors import ConfigError
 
 relaxed = settings(deadline=None)  # a busy machine is no defect
@@ -74,28 +71,6 @@ def test_any_file_is_read_or_refused_as_a_configuration_error(content: bytes) ->
         except ConfigError as error:
             assert "line " in error.message
         assert path.read_bytes() == content
-
-
-@relaxed
-@given(JSON)
-def test_resolving_changes_nothing_but_references(value: Any) -> None:
-    resolved, _, unset = resolve(value, {"HOME": "${HOME}"})
-    assert resolved == value
-    assert all("variable UNSET " in f.message or "variable A " in f.message for f in unset)
-
-
-@relaxed
-@given(JSON)
-def test_canonical_keys_are_a_fixed_point(value: Any) -> None:
-    once = canonical({"agents": value, "x": value}, CoreSettings)
-    assert canonical(once, CoreSettings) == once
-
-
-@relaxed
-@given(st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z][a-z0-9]{1,5}){0,3}", fullmatch=True))
-def test_spellings_are_inverse(name: str) -> None:
-    assert snake(camel(name)) == name
-    assert camel(camel(name)) == camel(name)
 
 
 @relaxed

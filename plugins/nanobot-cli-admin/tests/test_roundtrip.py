@@ -9,12 +9,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nanobot.admin import Document, build, load, snake
+from nanobot.admin import Document, build, load
 from nanobot.config import ProviderConfig
 from nanobot.errors import ConfigError
 from nanobot.specs import Spec
 from nanobot_cli_admin.claims import check
 from nanobot_cli_admin.edit import write
+from nanobot_settings.spelling import snake
 
 relaxed = settings(deadline=None)  # a busy machine is no defect
 

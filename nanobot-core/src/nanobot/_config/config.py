@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from nanobot_documents.document import good_copy_remedy
+from nanobot_settings.environment import is_secret_name, overlay, resolve
+from nanobot_settings.keys import Path as KeyPath
+from nanobot_settings.keys import canonical, error, kind_of, listed, lookup, show
+from nanobot_settings.validation import validate
 from pydantic import BaseModel
 
 from nanobot._config.core import validate_core
 from nanobot._config.document import Document, read_document
-from nanobot._config.environment import is_secret_name, overlay, resolve
-from nanobot._config.keys import Path as KeyPath
-from nanobot._config.keys import canonical, error, kind_of, listed, lookup, show
 from nanobot._config.migrate import migrate
 from nanobot._config.schema import CoreSettings
-from nanobot._config.validate import validate
 from nanobot._names import camel, snake
 from nanobot.config import PluginConfig, Secret
 from nanobot.errors import ConfigError
@@ -56,7 +56,7 @@ def build(document: Document, *, environ: Mapping[str, str] = os.environ) -> Con
     data, moved = migrate(document.data)
     twice: list[KeyPath] = []
     data = canonical(data, CoreSettings, twice=twice)
-    effective, texts, astray = overlay(data, environ)
+    effective, texts, astray = overlay(data, environ, "NANOBOT_")
     _remember(effective)
     core, fatal, rest = validate_core(effective, environ, texts)
     fatal += map(_twice, twice)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nanobot._config.environment import resolve
-from nanobot._config.keys import (
+from nanobot_settings.environment import resolve
+from nanobot_settings.keys import (
     Path,
     Unknown,
     canonical,
@@ -18,9 +18,10 @@ from nanobot._config.keys import (
     show,
     warning,
 )
+from nanobot_settings.validation import validate
+
 from nanobot._config.migrate import MOVES
 from nanobot._config.schema import CoreSettings
-from nanobot._config.validate import validate
 from nanobot._names import camel
 from nanobot.findings import Finding
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from nanobot_documents.document import Changed, DocumentError
 from nanobot_documents.document import Document as JsonDocument
+from nanobot_settings.keys import warning
 
-from nanobot._config.keys import warning
 from nanobot.errors import ConfigError
 from nanobot.findings import Finding
 

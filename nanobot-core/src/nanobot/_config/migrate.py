@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from nanobot._config.keys import lookup, spelled
+from nanobot_settings.keys import lookup, spelled
+
 from nanobot.findings import Finding
 
 MOVES = {

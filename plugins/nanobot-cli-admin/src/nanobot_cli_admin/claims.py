@@ -6,28 +6,24 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from nanobot.admin import (
-    Config,
-    CoreSettings,
-    camel,
+from nanobot.admin import Config, CoreSettings, distribution, section_path
+from nanobot.config import ConfigModel
+from nanobot.findings import Finding
+from nanobot.specs import Spec
+from nanobot_settings.environment import resolve
+from nanobot_settings.keys import (
     did_you_mean,
-    distribution,
     error,
     fold,
     kind_of,
     lookup,
     nearest,
     own_keys,
-    resolve,
-    section_path,
     show,
-    snake,
-    validate,
     warning,
 )
-from nanobot.config import ConfigModel
-from nanobot.findings import Finding
-from nanobot.specs import Spec
+from nanobot_settings.spelling import camel, snake
+from nanobot_settings.validation import validate
 
 from nanobot_cli_admin.known import ELSEWHERE, KINDS, NAMES
 from nanobot_cli_admin.lint import lint

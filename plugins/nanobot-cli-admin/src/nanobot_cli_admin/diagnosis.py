@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nanobot.admin import Config, ConfigRefused, CoreSettings, Document, build, own_keys
+from nanobot.admin import Config, ConfigRefused, CoreSettings, Document, build
 from nanobot.admin import read_document as read
 from nanobot.errors import ConfigError
 from nanobot.findings import Finding
+from nanobot_settings.keys import own_keys
 
 from nanobot_cli_admin.claims import check
 from nanobot_cli_admin.loading import Loaded

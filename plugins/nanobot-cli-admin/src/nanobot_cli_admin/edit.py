@@ -8,26 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nanobot.admin import (
-    Config,
-    CoreSettings,
-    Document,
-    all_keys,
-    build,
-    canonical,
-    is_secret_name,
-    listed,
-    lookup,
-    save_document,
-    section_path,
-    spelled,
-)
+from nanobot.admin import Config, CoreSettings, Document, build, save_document, section_path
 from nanobot.config import Secret
 from nanobot.errors import ConfigError
 from nanobot.findings import Finding
-from nanobot.log import MASK, redact
+from nanobot.log import redact
 from nanobot.specs import Spec
 from nanobot_documents import strict_json
+from nanobot_settings.environment import is_secret_name
+from nanobot_settings.keys import all_keys, canonical, listed, lookup, spelled
+from nanobot_settings.masking import MASK
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 

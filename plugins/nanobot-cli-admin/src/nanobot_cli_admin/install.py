@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 from nanobot import admin
-from nanobot.admin import nearest
 from nanobot.errors import ConfigError, NanobotError
+from nanobot_settings.keys import nearest
+from nanobot_settings.spelling import snake
 
 from nanobot_cli_admin.known import NAMES
 
@@ -31,9 +32,9 @@ def requirement(name: str) -> str:
     if _REQUIREMENT.fullmatch(name):
         return name
     kind, dot, rest = name.rpartition(".")
-    if dot and kind.isidentifier() and admin.snake(rest).isidentifier():
+    if dot and kind.isidentifier() and snake(rest).isidentifier():
         return admin.distribution(kind, rest)
-    kinds = [kind for kind, names in NAMES.items() if admin.snake(name) in names]
+    kinds = [kind for kind, names in NAMES.items() if snake(name) in names]
     if len(kinds) == 1:
         return admin.distribution(kinds[0], name)
     if kinds:

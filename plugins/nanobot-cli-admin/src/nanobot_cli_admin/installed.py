@@ -15,6 +15,7 @@ from nanobot import admin
 from nanobot.admin import Catalog, State, Status, Verdicts, incompatibility, judge, policy, scan
 from nanobot.errors import ConfigError, PluginMissing
 from nanobot_documents import strict_json
+from nanobot_settings.spelling import snake
 
 PARKED = (State.INCOMPATIBLE, State.CONFLICT, State.MISCONFIGURED, State.BROKEN, State.FAILED)
 """States of plugins that the user may want and does not get."""
@@ -105,10 +106,10 @@ def find(name: str, statuses: Iterable[Status]) -> tuple[Status, ...]:
         ConfigError: Plugins of several kinds have that name.
     """
     statuses = tuple(statuses)
-    wanted = admin.snake(name)
+    wanted = snake(name)
     for key in (
         lambda status: status.entry.id,
-        lambda status: admin.snake(status.entry.distribution),
+        lambda status: snake(status.entry.distribution),
         lambda status: status.entry.name,
     ):
         found = tuple(status for status in statuses if key(status) == wanted)
@@ -129,7 +130,7 @@ def _missing(name: str, statuses: tuple[Status, ...]) -> PluginMissing:
     for status in statuses:
         entry = status.entry
         known |= {entry.name: entry.id, entry.distribution: entry.id, entry.id: entry.id}
-    near = difflib.get_close_matches(admin.snake(name), known, n=1)
+    near = difflib.get_close_matches(snake(name), known, n=1)
     kind, _, rest = name.partition(".")
     hint = admin.install_hint(kind, rest) if rest and rest.isidentifier() else ""
     return PluginMissing(

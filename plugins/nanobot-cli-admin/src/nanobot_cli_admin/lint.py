@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from nanobot.admin import lookup, warning
 from nanobot.findings import Finding
+from nanobot_settings.keys import lookup, warning
 
 from nanobot_cli_admin.hosts import is_private
 

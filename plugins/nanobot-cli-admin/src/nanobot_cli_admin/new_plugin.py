@@ -8,6 +8,7 @@ from string import Template
 
 from nanobot import __version__, admin
 from nanobot.errors import ConfigError
+from nanobot_settings.spelling import camel, snake
 
 _TEMPLATES = Path(__file__).parent / "templates" / "plugin"
 _SUMMARIES = {
@@ -30,13 +31,13 @@ def create(kind: str, name: str, folder: Path) -> Path:
     Raises:
         ConfigError: The name can not be used, or the folder exists; nothing was written.
     """
-    snake = admin.snake(name.removeprefix(f"nanobot-{kind}-"))
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", snake):
+    slug = snake(name.removeprefix(f"nanobot-{kind}-"))
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", slug):
         raise ConfigError(
             f"{name!r} can not name a plugin",
             remedy="Use letters, digits and _ with a letter first, such as: dice, azure_openai",
         )
-    values = _values(kind, snake)
+    values = _values(kind, slug)
     target = folder.expanduser() / values["distribution"]
     try:
         target.mkdir(parents=True)
@@ -57,23 +58,23 @@ def create(kind: str, name: str, folder: Path) -> Path:
     return target
 
 
-def _values(kind: str, snake: str) -> dict[str, str]:
+def _values(kind: str, slug: str) -> dict[str, str]:
     kinds = kind if kind == "middleware" else f"{kind}s"
-    distribution = admin.distribution(kinds, snake)
-    words = [word.capitalize() for word in snake.split("_")]
+    distribution = admin.distribution(kinds, slug)
+    words = [word.capitalize() for word in slug.split("_")]
     values = {
         "kind": kind,
-        "name": snake,
-        "slug": snake.replace("_", "-"),
-        "command": snake.replace("_", "-"),
-        "id": f"{kinds}.{snake}",
+        "name": slug,
+        "slug": slug.replace("_", "-"),
+        "command": slug.replace("_", "-"),
+        "id": f"{kinds}.{slug}",
         "group": admin.group(kinds),
-        "section": f"{kinds}.{admin.camel(snake)}",
+        "section": f"{kinds}.{camel(slug)}",
         "distribution": distribution,
         "package": distribution.replace("-", "_"),
         "class_name": "".join(words),
         "title": " ".join(words),
-        "variable": f"{snake.upper()}_API_KEY",
+        "variable": f"{slug.upper()}_API_KEY",
     }
     needed = ["nanobot-core", *(["nanobot-provider-compat"] * (kind == "provider"))]
     values["dependencies"] = "\n".join(f'  "{name}{_this_version()}",' for name in needed)

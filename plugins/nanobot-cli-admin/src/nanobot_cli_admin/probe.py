@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from nanobot.admin import Config, Entry, Plugin, Policy, State, Status, judge, listed, load, scan
+from nanobot.admin import Config, Entry, Plugin, Policy, State, Status, judge, load, scan
 from nanobot.errors import ConfigError
 from nanobot.errors import describe as _in_words
 from nanobot.log import redact
+from nanobot_settings.keys import listed
 
 from nanobot_cli_admin.loading import OWNERS, load_plugins, needs_owner
 

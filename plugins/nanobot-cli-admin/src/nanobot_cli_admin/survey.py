@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nanobot import admin
 from nanobot.admin import Config, Parts, Registry, Sections, open_router
 from nanobot.config import ProviderConfig
 from nanobot.context import SystemClock
@@ -14,6 +13,8 @@ from nanobot.engine import ModelChoice
 from nanobot.errors import ConfigError, NanobotError
 from nanobot.log import redact
 from nanobot.specs import ProviderSpec
+from nanobot_settings.keys import lookup
+from nanobot_settings.spelling import camel, snake
 
 from nanobot_cli_admin.loading import Loaded
 
@@ -101,8 +102,8 @@ def _setups(config: Config, loaded: Loaded, sections: Sections) -> Iterator[Setu
     names = {plugin.spec.name for plugin in plugins}
     adopts = any(getattr(plugin.spec, "adopts", False) for plugin in plugins)
     for written in config.section_names("providers"):
-        name = admin.snake(written)
-        address = admin.lookup(config.effective, ("providers", written, "apiBase"))
+        name = snake(written)
+        address = lookup(config.effective, ("providers", written, "apiBase"))
         if name not in names and adopts and address and isinstance(address, str):
             yield Setup(name=name, ready=True, state=redact(address))
 
@@ -114,7 +115,7 @@ def _setup(config: Config, spec: ProviderSpec, sections: Sections) -> Setup:
         return Setup(name=spec.name, ready=False, state=f"not valid: {error.message}")
     if not section.enabled:
         return Setup(name=spec.name, ready=False, state="switched off")
-    section_name = f"providers.{admin.camel(spec.name)}"
+    section_name = f"providers.{camel(spec.name)}"
     base = redact(section.api_base or "") if isinstance(section, ProviderConfig) else ""
     key = getattr(section, "api_key", None)
     if key:

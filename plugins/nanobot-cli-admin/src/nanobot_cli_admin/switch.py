@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from nanobot import admin
 from nanobot.admin import Config, State, Status, load, section_path
 from nanobot.errors import ConfigError
+from nanobot_settings.spelling import camel, snake
 
 from nanobot_cli_admin.edit import put
 from nanobot_cli_admin.loading import load_plugins
@@ -61,7 +61,7 @@ def _listed(config: Config, name: str) -> list[str]:
 
 def _is(status: Status, written: str) -> bool:
     kind, _, name = written.strip().partition(".")
-    return f"{kind}.{admin.snake(name)}" == status.entry.id
+    return f"{kind}.{snake(name)}" == status.entry.id
 
 
 def _among(status: Status, written: Iterable[str]) -> bool:
@@ -75,4 +75,4 @@ def _section(status: Status) -> str:
     for plugin in loaded.plugins.get(entry.kind, ()):
         if plugin.entry == entry:
             return ".".join(section_path(plugin.spec, plugin.kind))
-    return f"{entry.kind}.{admin.camel(entry.name)}"
+    return f"{entry.kind}.{camel(entry.name)}"

@@ -67,7 +67,7 @@ def test_imports_next_to_nothing(plugin_dir: Any) -> None:
     modules = set(json.loads(done.stderr))
     assert not modules & {"pydantic", "pluggy", "structlog", "httpx", "asyncio"}
     packages = {name.split(".")[0] for name in modules if name.startswith("nanobot_")}
-    assert packages == {"nanobot_cli_admin", "nanobot_documents"}
+    assert packages == {"nanobot_cli_admin", "nanobot_documents", "nanobot_settings"}
 
 
 def test_a_broken_configuration_is_reported_beside_the_list(

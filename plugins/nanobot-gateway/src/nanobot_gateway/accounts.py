@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nanobot.admin import Config, Parts, Plugin, install_hint, snake, validate
+from nanobot.admin import Config, Parts, Plugin, install_hint
 from nanobot.errors import ConfigError, NanobotError
+from nanobot_settings.spelling import snake
+from nanobot_settings.validation import validate
 
 from nanobot_gateway.access import name_of
 from nanobot_gateway.config import ChannelConfig, ChannelDefaults

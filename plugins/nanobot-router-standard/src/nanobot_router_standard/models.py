@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from nanobot.admin import Defaults, Fallback, Parts, Plugin, Preset, lookup, snake
+from nanobot.admin import Defaults, Fallback, Parts, Plugin, Preset
 from nanobot.config import PluginConfig
 from nanobot.engine import ModelChoice
 from nanobot.errors import ConfigError, NanobotError, PluginMissing
 from nanobot.routing import Candidate, Route, RouterContext, RouteRequest
 from nanobot.specs import ProviderSpec
+from nanobot_settings.keys import lookup
+from nanobot_settings.spelling import snake
 
 from nanobot_router_standard import refusals
 from nanobot_router_standard.probing import first_model, listening

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nanobot.admin import Status, camel, install_hint
+from nanobot.admin import Status, install_hint
 from nanobot.errors import ConfigError, NanobotError, PluginMissing
 from nanobot.specs import ProviderSpec
+from nanobot_settings.spelling import camel
 
 
 def missing(name: str, statuses: Iterable[Status], *, adopted: bool = False) -> PluginMissing:

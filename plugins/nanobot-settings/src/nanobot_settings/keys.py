@@ -11,9 +11,9 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from nanobot_documents.strict_json import kind_of as kind_of
 from pydantic import BaseModel
 
-from nanobot._names import camel, snake
-from nanobot.findings import Finding
-from nanobot.log import redact
+from nanobot_settings.finding import Finding
+from nanobot_settings.masking import redact
+from nanobot_settings.spelling import camel, snake
 
 Path = tuple[str | int, ...]
 

@@ -9,17 +9,16 @@ from typing import Any
 
 from nanobot_documents import strict_json
 
-from nanobot._config.keys import Path, error, fold
-from nanobot._names import camel
-from nanobot.findings import Finding
-from nanobot.log import remember_secret
+from nanobot_settings.finding import Finding
+from nanobot_settings.keys import Path, error, fold
+from nanobot_settings.masking import remember_secret
+from nanobot_settings.spelling import camel
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(
     r"(?:key|token|secret|password|passwd|passphrase|cookie|credential)s?$|^authorization$",
     re.IGNORECASE,
 )
-_PREFIX = "NANOBOT_"
 
 
 def is_secret_name(name: str) -> bool:
@@ -28,18 +27,18 @@ def is_secret_name(name: str) -> bool:
 
 
 def overlay(
-    data: dict[str, Any], environ: Mapping[str, str]
+    data: dict[str, Any], environ: Mapping[str, str], prefix: str
 ) -> tuple[dict[str, Any], dict[Path, Any], list[Finding]]:
-    """Lay variables such as ``NANOBOT_PROVIDERS__DEEPSEEK__API_KEY`` over a copy of the document.
+    """Lay variables such as ``<PREFIX>PROVIDERS__DEEPSEEK__API_KEY`` over a copy of the document.
 
     Returns:
         The copy; the text of values that were read as JSON, by path; what could not be laid over.
     """
     data, texts, findings = copy.deepcopy(data), {}, []
     for name in sorted(environ):
-        if not name.startswith(_PREFIX) or "__" not in name:
+        if not name.startswith(prefix) or "__" not in name:
             continue
-        path, holder = _find(data, name.removeprefix(_PREFIX).split("__"))
+        path, holder = _find(data, name.removeprefix(prefix).split("__"))
         if holder is None:
             findings.append(error((), f"the environment variable {name} does not name a setting"))
             continue

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nanobot._config.keys import (
+from nanobot_settings.finding import Finding
+from nanobot_settings.keys import (
     Path,
     all_keys,
     did_you_mean,
@@ -18,8 +19,7 @@ from nanobot._config.keys import (
     own_keys,
     spelled,
 )
-from nanobot.findings import Finding
-from nanobot.log import MASK, redact
+from nanobot_settings.masking import MASK, redact
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -1,0 +1,1 @@
+"""A JSON document held against pydantic models, with words for what does not fit."""
