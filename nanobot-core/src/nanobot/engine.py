@@ -77,6 +77,27 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """Who answers, where it is not the agent as configured: a named agent, a kind of subagent.
+
+    Args:
+        name: What it is called; the turn carries it, so that prompts can tell.
+        preset: Model preset, empty for the default; one that the session chose goes before it.
+        tools: Names of the tools that it may use, with ``*`` for any text; empty for all.
+        instructions: What its system prompt says last.
+        workspace: Root for its tools in place of the instance's.
+        max_iterations: Model calls in a turn, None for the configured number.
+    """
+
+    name: str
+    preset: str = ""
+    tools: tuple[str, ...] = ()
+    instructions: str = ""
+    workspace: Path | None = None
+    max_iterations: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EngineSettings:
     """Everything that a turn needs to know of the configuration.
 
@@ -158,6 +179,7 @@ class Engine(Protocol):
         *,
         hooks: Sequence[AgentHook] = (),
         preset: str | None = None,
+        profile: Profile | None = None,
         follow_ups: FollowUps | None = None,
     ) -> AsyncGenerator[TurnEvent, None]:
         """Answer a message: run a slash command or a turn, and yield what happens.
@@ -173,6 +195,8 @@ class Engine(Protocol):
 
         Args:
             preset: Model preset for this turn alone.
+            profile: Who answers, None for the agent as configured; the same again for a message
+                whose turn is to go on.
             follow_ups: Asked at safe points: after tools have run, and before the turn would end.
                 What it gives is stored and read by the model in this same turn.
 

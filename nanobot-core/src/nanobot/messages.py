@@ -162,6 +162,7 @@ class Turn:
         workspace: What tools may touch on disk.
         now: When the turn started, in the user's time zone.
         query: The text that started the turn.
+        profile: Name of the profile that answers, empty for the agent as configured.
     """
 
     id: str
@@ -171,6 +172,7 @@ class Turn:
     now: datetime
     origin: Origin = Origin.USER
     query: str = ""
+    profile: str = ""
 
 
 # --- what models say ---------------------------------------------------------------------------

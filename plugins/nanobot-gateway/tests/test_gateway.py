@@ -354,6 +354,66 @@ def test_a_changed_section_restarts_only_its_channel(bench: Any) -> None:
     bench.run(work)
 
 
+def test_a_changed_model_is_asked_from_the_next_turn_on(bench: Any) -> None:
+    from nanobot.admin import load
+
+    release = asyncio.Event()
+
+    class Slow:
+        async def call(self, request: Any, turn: Any) -> ToolResult:
+            await release.wait()
+            return ToolResult.ok("done")
+
+    bench.section["sendToolHints"] = False
+    bench.tool({"tools": (PROBE,)}, Slow())
+    bench.shop.defaults["model"] = "main/m-1"
+    bench.model.calls(call("probe")).says("One.").says("Two.")
+
+    async def work(gateway: Any) -> None:
+        first = bench.phone
+        await bench.phone.says("hi", user="u1")
+        bench.shop.defaults["model"] = "main/m-2"
+        assert await gateway.reload(load(bench.write())) == ["engine"]
+        assert bench.phone is first, "the channel stays connected"
+        await bench.phone.says("hi", user="u2")
+        assert await bench.phone.hears(1) == ["One."]
+        release.set()
+        assert sorted(await bench.phone.hears(2)) == ["One.", "Two."]
+
+    bench.run(work)
+    assert [request.model for request in bench.model.requests] == ["m-1", "m-2", "m-1"]
+
+
+def test_a_model_that_can_not_be_used_leaves_everything_as_it_was(bench: Any) -> None:
+    from nanobot.admin import load
+    from nanobot.errors import NanobotError
+
+    bench.shop.defaults["model"] = "main/m-1"
+    bench.model.says("Still here.")
+
+    async def work(gateway: Any) -> None:
+        bench.shop.defaults.update(model="x-1", provider="nobody")
+        bench.section["allowFrom"] = ["u9"]
+        with pytest.raises(NanobotError, match="nobody"):
+            await gateway.reload(load(bench.write()))
+        await bench.phone.says("hi")
+        assert await bench.phone.hears(1) == ["Still here."]
+
+    bench.run(work)
+
+
+def test_another_workspace_needs_a_restart(bench: Any) -> None:
+    from nanobot.admin import load
+    from nanobot.errors import ConfigError
+
+    async def work(gateway: Any) -> None:
+        bench.shop.defaults["workspace"] = str(bench.folder / "other")
+        with pytest.raises(ConfigError, match="can not change while the gateway runs"):
+            await gateway.reload(load(bench.write()))
+
+    bench.run(work)
+
+
 def test_what_holds_for_all_channels_is_applied_or_refused_as_a_whole(bench: Any) -> None:
     from nanobot.admin import load
     from nanobot.errors import ConfigError

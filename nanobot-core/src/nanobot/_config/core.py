@@ -30,9 +30,10 @@ _GUARDS = ("restrictToWorkspace", "ssrfWhitelist", "workspaceTools")
 _GUARDED = ("plugins", "tools")
 """Sections that hold such settings; an unknown key in them is an error."""
 _OF_PLUGINS = (
-    *("$schema", "api", "channels", "gateway", "providers", "transcription"),
-    *("agents.defaults.dream", "agents.subagentProfiles", "tools.maxSessionMessagesPerMinute"),
-    *("tools.webuiAllowLocalServiceAccess", "tools.webuiAllowRemotePackageInstall"),
+    *("$schema", "api", "bindings", "channels", "gateway", "providers", "transcription"),
+    *("agents.defaults.dream", "agents.profiles", "agents.subagentProfiles"),
+    *("tools.maxSessionMessagesPerMinute", "tools.webuiAllowLocalServiceAccess"),
+    "tools.webuiAllowRemotePackageInstall",
 )
 """Known settings of which the core makes no use."""
 

@@ -19,6 +19,7 @@ from nanobot.engine import (
     FollowUps,
     ModelChoice,
     Plugins,
+    Profile,
 )
 from nanobot.errors import ConfigError, NanobotError, PluginError, StorageError
 from nanobot.events import Notice, TextDelta, TurnEvent, TurnFinished, TurnStarted
@@ -41,6 +42,7 @@ from nanobot_engine_standard.toolbox import Toolbox
 from nanobot_engine_standard.turns import TurnRecord
 from nanobot_engine_standard.wording import in_words
 
+_PLAIN = Profile(name="")
 TURN_GRACE_S = 10.0  # for a turn to end itself before middleware around it is stopped
 
 
@@ -49,10 +51,12 @@ class _Asked:
     """What somebody wants of a turn.
 
     Args:
+        profile: Who answers.
         deadline: Loop time at which the turn is over.
     """
 
     inbound: Inbound
+    profile: Profile
     choices: Sequence[ModelChoice]
     hooks: Sequence[AgentHook]
     follow_ups: FollowUps | None
@@ -98,17 +102,20 @@ class Agent:
         *,
         hooks: Sequence[AgentHook] = (),
         preset: str | None = None,
+        profile: Profile | None = None,
         follow_ups: FollowUps | None = None,
     ) -> AsyncGenerator[TurnEvent, None]:
         """Answer a message: run a command, or a turn; tell again how it ended if it came before.
 
         Args:
             preset: Model preset for this turn alone.
+            profile: Who answers, None for the agent as configured.
             follow_ups: What is said while the turn runs.
 
         Raises:
             NanobotError: The message could not be accepted; nothing of it was stored.
         """
+        profile = profile or _PLAIN
         running = self._sessions.running(inbound.session_key)
         if running is not None and (aside := self._aside(running, inbound)):
             async with closing(aside):
@@ -129,14 +136,15 @@ class Agent:
                     text=f"{damaged} damaged lines of this session's transcript were passed over.",
                 )
             resumed = session.history.open if session.history.holds_open(key) else None
-            turn = self._turn(inbound, resumed)
+            turn = self._turn(inbound, resumed, profile)
             command = None if resumed else commands.parse(turn.query)
             if command:
                 wrapped = events = self._command(session, turn, inbound, *command)
             else:
                 asked = _Asked(
                     inbound=inbound,
-                    choices=self._choices(session, preset),
+                    profile=profile,
+                    choices=self._choices(session, preset, profile),
                     hooks=hooks,
                     follow_ups=follow_ups,
                     deadline=asyncio.get_running_loop().time()
@@ -158,7 +166,7 @@ class Agent:
             return None
 
         async def events() -> AsyncIterator[TurnEvent]:
-            turn = self._turn(inbound, None)
+            turn = self._turn(inbound, None, _PLAIN)
             yield TurnStarted(turn_id=turn.id, session_key=session.key)
             reply = await commands.run(*command, turn, session, self.registry, self.settings)
             yield TextDelta(text=reply)
@@ -166,23 +174,29 @@ class Agent:
 
         return events()
 
-    def _turn(self, inbound: Inbound, resumed: TurnRecord | None) -> Turn:
+    def _turn(self, inbound: Inbound, resumed: TurnRecord | None, profile: Profile) -> Turn:
         """Return the facts of a turn; those of an interrupted one are as they were."""
         principal, target = inbound.principal, inbound.target
+        workspace = self.settings.workspace
+        if profile.workspace:
+            workspace = replace(workspace, root=profile.workspace)
         if resumed is not None:
             principal, target = resumed.began(principal, target)
         return Turn(
             id=resumed.id if resumed else uuid.uuid4().hex,
             scope=Scope(principal=principal, session_key=inbound.session_key),
             target=target,
-            workspace=self.settings.workspace,
+            workspace=workspace,
             now=self._clock.now().astimezone(self.settings.timezone),
             origin=resumed.origin if resumed else inbound.origin,
             query=text_of(resumed.user.parts if resumed else inbound.parts),
+            profile=profile.name,
         )
 
-    def _choices(self, session: Session, preset: str | None) -> Sequence[ModelChoice]:
-        name = session.history.preset if preset is None else preset
+    def _choices(
+        self, session: Session, preset: str | None, profile: Profile
+    ) -> Sequence[ModelChoice]:
+        name = (session.history.preset or profile.preset) if preset is None else preset
         chosen = self.settings.presets.get(name)
         if chosen is None and preset is not None:
             raise ConfigError(
@@ -268,7 +282,7 @@ class Agent:
                 yield Notice(kind="recovery", text=notice)
                 left = self._take_up(session, resumed, loop)
             if left.final is None:
-                system = await prompts.system(self.registry, turn)
+                system = await prompts.system(self.registry, turn, asked.profile.instructions)
                 async with closing(loop.run(system, asked.choices[0], left)) as events:
                     async for event in events:
                         yield event
@@ -332,6 +346,8 @@ class Agent:
         self, session: Session, turn: Turn, asked: _Asked, hooks: Hooks, following: Following
     ) -> Loop:
         limits = self.settings.limits
+        if asked.profile.max_iterations:
+            limits = replace(limits, max_iterations=asked.profile.max_iterations)
         caller = ModelCaller(
             self.registry,
             self._middleware,
@@ -341,7 +357,14 @@ class Agent:
             limits.idle_timeout_s,
             asked.deadline,
         )
-        toolbox = Toolbox(self.registry, self._middleware, self.settings, turn, asked.deadline)
+        toolbox = Toolbox(
+            self.registry,
+            self._middleware,
+            self.settings,
+            turn,
+            asked.deadline,
+            allowed=asked.profile.tools,
+        )
         return Loop(session, caller, toolbox, hooks, limits, turn, following)
 
     def _take_up(self, session: Session, resumed: TurnRecord, loop: Loop) -> Standing:

@@ -23,9 +23,15 @@ def _of(registry: Plugins, placement: Literal["system", "turn"]) -> list[PromptS
     return sorted(specs, key=lambda spec: (spec.order, spec.name))
 
 
-async def system(registry: Plugins, turn: Turn) -> tuple[Segment, ...]:
-    """Render the system prompt; a section that fails is left out and logged."""
+async def system(registry: Plugins, turn: Turn, instructions: str) -> tuple[Segment, ...]:
+    """Render the system prompt; a section that fails is left out and logged.
+
+    Args:
+        instructions: What it says last, empty for nothing.
+    """
     texts = await _rendered(registry, _of(registry, "system"), turn)
+    if instructions.strip():
+        texts.append(("profile", instructions.strip()))
     return tuple(Segment(name=name, text=text) for name, text in texts)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import difflib
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from time import perf_counter
 from typing import Any
 
@@ -43,6 +44,7 @@ class Toolbox:
 
     Args:
         deadline: Loop time at which the turn is over.
+        allowed: Names of the tools on offer, with ``*`` for any text; empty for all.
     """
 
     def __init__(
@@ -52,13 +54,16 @@ class Toolbox:
         settings: EngineSettings,
         turn: Turn,
         deadline: float,
+        *,
+        allowed: Sequence[str] = (),
     ) -> None:
         self._registry = registry
         self._middleware = middleware
         self._settings = settings
         self._turn = turn
         self._deadline = deadline
-        self._refusals = Refusals(settings.workspace.root)
+        self._allowed = allowed or ("*",)
+        self._refusals = Refusals(turn.workspace.root)
         self._offers: dict[str, _Offer] = {}
         self.used: dict[str, None] = {}
 
@@ -70,10 +75,13 @@ class Toolbox:
             if not definitions:
                 definitions = await self._dynamic(spec.name)
             for definition in definitions:
-                if role.allows(definition.role):
+                if role.allows(definition.role) and self._is_allowed(definition.name):
                     offer = _Offer(plugin=spec.name, definition=definition)
                     self._offers.setdefault(definition.name, offer)
         return tuple(self._offers[name].definition for name in sorted(self._offers))
+
+    def _is_allowed(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self._allowed)
 
     async def _dynamic(self, plugin: str) -> tuple[ToolDefinition, ...]:
         try:
@@ -152,6 +160,7 @@ class Toolbox:
         folder = self._settings.spill
         try:
             shown = str(folder.relative_to(self._settings.workspace.root))
+            folder = self._turn.workspace.root / shown  # where the tools of this turn can read it
         except ValueError:
             shown = str(folder)
         return spill(result, folder, shown, f"{self._turn.id}-{call.id}", limit)

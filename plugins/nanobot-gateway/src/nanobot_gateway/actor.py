@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nanobot import log
 from nanobot.context import Clock
-from nanobot.engine import Engine
+from nanobot.engine import Engine, Profile
 from nanobot.errors import NanobotError, StorageError, describe
 from nanobot.events import TurnEvent, TurnFinished
 from nanobot.messages import Inbound, StopReason, text_of
@@ -32,21 +32,28 @@ class Work:
         inbound: The message; its id is that of its row in the inbox.
         place: Where it is answered.
         manners: How.
+        agent: Name of the agent that answers, empty for the usual one.
     """
 
     inbound: Inbound
     place: Place
     manners: Manners
+    agent: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crew:
-    """What all actors share."""
+    """What all actors share.
+
+    Args:
+        agent: Returns a named agent.
+    """
 
     engine: Engine
     store: Store
     outbox: Outbox
     clock: Clock
+    agent: Callable[[str], Profile | None]
 
 
 class Actor:
@@ -98,7 +105,7 @@ class Actor:
         joining: list[Inbound] = []
         while self._waiting and len(joining) < MOST_AT_A_DRAIN:
             work = self._waiting[0]
-            mine = self._current and work.inbound.principal == self._current.inbound.principal
+            mine = self._current and _same(work, self._current)
             if not mine or text_of(work.inbound.parts).lstrip().startswith("/"):
                 break
             self._joined.append(self._waiting.popleft())
@@ -194,7 +201,8 @@ class Actor:
         """Show what happens and return how it ended; the end itself is shown once it is stored."""
         ended: TurnFinished | None = None
         try:
-            turn = self._crew.engine.handle(work.inbound, follow_ups=self)
+            who = self._crew.agent(work.agent)
+            turn = self._crew.engine.handle(work.inbound, profile=who, follow_ups=self)
             async with aclosing(turn) as stream:
                 async for event in stream:
                     if isinstance(event, TurnFinished):
@@ -209,6 +217,11 @@ class Actor:
             log.get(session=self.key).error("turn_crashed", exc_info=True)
             return _failed(work, f"internal error: {log.redact(describe(error))}")
         return ended or _failed(work, "the turn ended without an answer")
+
+
+def _same(one: Work, other: Work) -> bool:
+    """Tell whether two messages are by the same person and for the same agent."""
+    return one.inbound.principal == other.inbound.principal and one.agent == other.agent
 
 
 def _failed(work: Work, error: str) -> TurnFinished:

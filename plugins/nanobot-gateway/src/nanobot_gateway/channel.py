@@ -220,6 +220,8 @@ class ChannelContext(PluginContext):
     Args:
         account: Name of the account that it connects, ``default`` for the section itself.
         accept: Hands a message over; returns once it is stored.
+        admits: Tells whether a message would be let in, before its files are fetched: ``parts``
+            may be empty.
         ready: Says that the connection stands.
         media: Folder for files that came in, mode 0700; they stay there.
         commands: Returns the slash commands, for a menu.
@@ -227,6 +229,7 @@ class ChannelContext(PluginContext):
 
     account: str
     accept: Callable[[Incoming], Awaitable[Accepted]]
+    admits: Callable[[Incoming], bool]
     ready: Callable[[], None]
     media: Path
     commands: Callable[[], Sequence[CommandSpec]]

@@ -25,6 +25,7 @@ from nanobot_gateway.specs import ChannelSpec
 from nanobot_gateway.supervise import Supervised
 
 Accept = Callable[[Account, Incoming], Awaitable[Accepted]]
+Admits = Callable[[Account, Incoming], bool]
 
 
 class Channels:
@@ -57,6 +58,7 @@ class Channels:
         self._running: dict[str, Supervised] = {}
         self.problems: dict[str, str] = {}
         self.accept: Accept
+        self.admits: Admits
 
     # --- what the configuration wants -----------------------------------------------------------
 
@@ -156,6 +158,7 @@ class Channels:
                 **{field.name: getattr(context, field.name) for field in fields(context)},
                 account=account.account,
                 accept=partial(self.accept, account),
+                admits=partial(self.admits, account),
                 ready=ready,
                 media=private_dir(self._parts.instance.data / "media" / name),
                 commands=self._commands,

@@ -12,20 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from nanobot import log
-from nanobot.admin import Config, Opened, Parts, Sections, install_hint, open_instance
+from nanobot.admin import Config, Parts, Sections, install_hint
 from nanobot.context import Clock, SystemClock
-from nanobot.errors import ConfigError, StorageError
+from nanobot.errors import ConfigError, StorageError, describe
 from nanobot.messages import Inbound
 from nanobot.paths import write_private
 from nanobot.specs import CommandSpec
 
 from nanobot_gateway.access import Gate
+from nanobot_gateway.accounts import defaults_of
 from nanobot_gateway.actor import Crew, Work
+from nanobot_gateway.bindings import BINDINGS, Agents, agents_of
 from nanobot_gateway.channel import Accepted, Outgoing
 from nanobot_gateway.channels import Channels
 from nanobot_gateway.commands import offer, orders
 from nanobot_gateway.delivery import Manners, Place
 from nanobot_gateway.intake import Desk, Intake
+from nanobot_gateway.live import Live
 from nanobot_gateway.locking import held
 from nanobot_gateway.outbox import Outbox, lane_of, row_of
 from nanobot_gateway.pairing import PairingStore
@@ -34,7 +37,7 @@ from nanobot_gateway.services import Facilities, Services
 from nanobot_gateway.sessions import Sessions
 from nanobot_gateway.specs import ChannelSpec
 from nanobot_gateway.store import Store
-from nanobot_gateway.wire import Codec
+from nanobot_gateway.wire import UNREADABLE, Codec
 
 DRAIN_S = 15.0
 _SILENT = Manners(spec=ChannelSpec(name="none", factory=""), channel=lambda: None, streaming=False)
@@ -45,30 +48,36 @@ class Gateway:
     """Everything that runs; made by `open_gateway`.
 
     Args:
-        opened: The instance.
+        live: The instance, which may be exchanged while turns run.
         store: What must not be lost.
         clock: The time.
         restart: Called when an owner asks for a restart.
     """
 
-    def __init__(
-        self, opened: Opened, store: Store, clock: Clock, restart: Callable[[], None]
-    ) -> None:
-        self.parts: Parts = opened.parts
+    def __init__(self, live: Live, store: Store, clock: Clock, restart: Callable[[], None]) -> None:
+        self._live = live
+        self.parts: Parts = live.opened.parts
         self.store = store
-        self.notices = opened.notices
+        self.notices = live.opened.notices
         self.pairing = PairingStore(self.parts.instance.data / "pairing.json", clock)
         self._clock = clock
         self._started = clock.now()
         self._codec = Codec(self.parts.instance.data / "media" / "blobs")
         self.outbox = Outbox(store, clock)
-        crew = Crew(engine=opened.engine, store=store, outbox=self.outbox, clock=clock)
+        crew = Crew(
+            engine=live,
+            store=store,
+            outbox=self.outbox,
+            clock=clock,
+            agent=lambda name: self.intake.desk.agents.profile(name),
+        )
         self.sessions = Sessions(crew)
         desk = Desk(
             gate=Gate(self.pairing),
             offer_pairing=lambda channel, sender: offer(self.pairing, channel, sender),
             orders=orders(self.sessions, self.pairing, restart),
             commands=self._commands,
+            agents=_agents(self.parts.config),
             unified=self.parts.config.core.agents.defaults.unified_session,
         )
         self.intake = Intake(desk, self.sessions, self._codec)
@@ -80,6 +89,7 @@ class Gateway:
             self._changed,
         )
         self.channels.accept = self.intake.accept
+        self.channels.admits = self.intake.admits
         facilities = Facilities(
             submit=self._submit, send=self._send, store=store, health=self.health
         )
@@ -97,10 +107,14 @@ class Gateway:
         self.channels.plan()
         await self.outbox.recover()
         for row in await self.store.unfinished():
-            inbound, answers = self._codec.read_inbound(row.payload)
+            try:
+                inbound, answers, agent = self._codec.read_inbound(row.payload)
+            except UNREADABLE as error:
+                log.get(id=row.id).error("message_unreadable", reason=describe(error))
+                continue
             manners = self.channels.manners(lane_of(inbound.target)) or _SILENT
             place = Place(target=inbound.target, session_key=row.session_key, answers=answers)
-            self.sessions.put(Work(inbound=inbound, place=place, manners=manners))
+            self.sessions.put(Work(inbound=inbound, place=place, manners=manners, agent=agent))
         self.channels.start()
         self.services.start()
         self._write_status()
@@ -127,18 +141,33 @@ class Gateway:
         await self.channels.stop()
 
     async def reload(self, config: Config) -> list[str]:
-        """Take a changed configuration for what is connected; returns what was touched.
+        """Take a changed configuration: what changed starts anew, and nothing else.
+
+        Channels and services whose settings changed are connected again. Where anything else
+        changed, a new instance takes over: turns that run go on with what they began with, and
+        the next ones find the new models, tools and prompts.
+
+        Returns:
+            What was touched: names of channels, ids of services, ``engine``.
 
         Raises:
-            ConfigError: It can not be used; everything stays as it is.
+            NanobotError: It can not be used; everything stays as it is.
         """
-        parts = replace(
-            self.parts, config=config, sections=Sections(config, self.parts.host, os.environ)
-        )
-        touched = await self.channels.reload(parts)
-        self.parts = parts
+        agents = _agents(config)
+        defaults_of(config)
+        new = await self._live.prepare(config) if _differ(self.parts.config, config) else None
+        if new is None:
+            sections = Sections(config, self.parts.host, os.environ)
+            self.parts = replace(self.parts, config=config, sections=sections)
+        else:
+            self._live.take(new)
+            self.parts, self.notices = new.opened.parts, new.opened.notices
+        unified = config.core.agents.defaults.unified_session
+        self.intake.desk = replace(self.intake.desk, agents=agents, unified=unified)
+        touched = await self.channels.reload(self.parts)
+        touched += await self.services.reload(self.parts)
         self._changed()
-        return touched
+        return [*touched, "engine"] if new else touched
 
     # --- for services ---------------------------------------------------------------------------
 
@@ -214,21 +243,40 @@ async def open_gateway(
     """
     clock = clock or SystemClock()
     with held(config.instance(workspace)):
-        opening = open_instance(config, workspace=workspace, clock=clock, kinds=("kinds",))
-        async with opening as opened:
-            store = await _open_store(opened.parts)
-            trouble = await store.healthy()
-            if trouble:
-                raise StorageError(trouble)
-            gateway = Gateway(opened, store, clock, restart)
-            await gateway.start()
-            try:
-                yield gateway
-            finally:
-                await gateway.drain()
+        live = Live(workspace, clock)
+        await live.open(config)
+        try:
+            async with _store(live.opened.parts) as store:
+                trouble = await store.healthy()
+                if trouble:
+                    raise StorageError(trouble)
+                gateway = Gateway(live, store, clock, restart)
+                await gateway.start()
+                try:
+                    yield gateway
+                finally:
+                    await gateway.drain()
+        finally:
+            await live.aclose()
 
 
-async def _open_store(parts: Parts) -> Store:
+def _agents(config: Config) -> Agents:
+    return agents_of(config.effective, config.environ, config.document.path)
+
+
+def _differ(old: Config, new: Config) -> bool:
+    """Tell whether anything changed that an instance is made of."""
+
+    def instance(config: Config) -> dict[str, Any]:
+        apart = ("channels", *BINDINGS)
+        return {key: value for key, value in config.effective.items() if key not in apart}
+
+    return instance(old) != instance(new)
+
+
+@asynccontextmanager
+async def _store(parts: Parts) -> AsyncIterator[Store]:
+    """Open the store: it stays, whatever instance is current."""
     parts.registry.forget("stores")
     parts.host.load("stores")
     found = parts.registry.usable("stores")
@@ -240,5 +288,6 @@ async def _open_store(parts: Parts) -> Store:
             if found
             else install_hint("stores", "sqlite"),
         )
-    store: Store = await parts.registry.open("stores", found[0].spec.name)
-    return store
+    section = parts.sections(found[0].spec, "stores")
+    async with parts.registry.enter(found[0], section, found[0].id, lambda given: given) as store:
+        yield store

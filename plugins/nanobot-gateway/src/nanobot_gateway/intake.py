@@ -15,6 +15,7 @@ from nanobot.specs import CommandSpec
 
 from nanobot_gateway.access import Entry, Gate, name_of
 from nanobot_gateway.actor import Work
+from nanobot_gateway.bindings import Agents
 from nanobot_gateway.channel import Accepted, Incoming, Outgoing, Verdict
 from nanobot_gateway.config import ChannelConfig
 from nanobot_gateway.delivery import Manners, Place
@@ -72,6 +73,7 @@ class Desk:
         offer_pairing: Returns what a stranger on a channel is told, empty for nothing.
         orders: The gateway's own commands by name.
         commands: All slash commands by name, for their roles.
+        agents: The named agents, and where they answer.
         unified: All chats share one session.
     """
 
@@ -79,6 +81,7 @@ class Desk:
     offer_pairing: Callable[[str, str], str]
     orders: Mapping[str, Handler]
     commands: Callable[[], Mapping[str, CommandSpec]]
+    agents: Agents
     unified: bool = False
 
 
@@ -92,7 +95,7 @@ class Intake:
     """
 
     def __init__(self, desk: Desk, sessions: Sessions, codec: Codec) -> None:
-        self._desk = desk
+        self.desk = desk
         self._sessions = sessions
         self._codec = codec
         self._reminded: dict[tuple[str, str], float] = {}
@@ -111,7 +114,7 @@ class Intake:
         Raises:
             StorageError: It can not be stored at the moment; nothing happened.
         """
-        desk = self._desk
+        desk = self.desk
         if self.closed:
             raise StorageError("the gateway is stopping; it comes in at the next start")
         decision = desk.gate.decide(message, account.channel, account.account, account.section)
@@ -153,13 +156,24 @@ class Intake:
             answer = await self._sessions.ask(inbound)
             await self.say(answer, place, f"command:{inbound.id}")
             return Accepted(verdict=Verdict.COMMAND, session_key=key, turn=message.id)
-        unique = json.dumps([account.name, message.chat, message.id])
-        return await self._keep(inbound, place, account.manners, unique)
+        sender = message.sender if message.direct else ""
+        work = Work(
+            inbound=inbound,
+            place=place,
+            manners=account.manners,
+            agent=desk.agents.chosen(target, sender, message.places),
+        )
+        return await self._keep(work, json.dumps([account.name, message.chat, message.id]))
+
+    def admits(self, account: Account, message: Incoming) -> bool:
+        """Tell whether a message would be let in; nothing is stored, counted or answered."""
+        found = self.desk.gate.decide(message, account.channel, account.account, account.section)
+        return found.entry is Entry.ADMITTED
 
     def _session_key(self, account: Account, message: Incoming) -> str:
         if message.session:
             return f"{account.name}:{message.session}"
-        if self._desk.unified:
+        if self.desk.unified:
             return "unified:default"
         return f"{account.name}:{message.chat}" + (f":{message.thread}" if message.thread else "")
 
@@ -168,22 +182,26 @@ class Intake:
     async def submit(self, inbound: Inbound, manners: Manners) -> Accepted:
         """Store a message that a service makes, under its own id, and hand it to its session."""
         place = Place(target=inbound.target, session_key=inbound.session_key, answers="")
-        inbound = replace(inbound, stored=True)
-        return await self._keep(inbound, place, manners, json.dumps(["", "", inbound.id]))
+        work = Work(
+            inbound=replace(inbound, stored=True),
+            place=place,
+            manners=manners,
+            agent=self.desk.agents.chosen(inbound.target),
+        )
+        return await self._keep(work, json.dumps(["", "", inbound.id]))
 
-    async def _keep(
-        self, inbound: Inbound, place: Place, manners: Manners, unique: str
-    ) -> Accepted:
+    async def _keep(self, work: Work, unique: str) -> Accepted:
+        inbound, place = work.inbound, work.place
         row = InboxRow(
             id=inbound.id,
             key=unique,
             session_key=inbound.session_key,
-            payload=self._codec.inbound(inbound, place.answers),
+            payload=self._codec.inbound(inbound, place.answers, work.agent),
         )
         try:
             new = await self._sessions.crew.store.accept(row)
         except StorageError as error:
-            self._excuse(place, manners, error)
+            self._excuse(place, work.manners, error)
             raise
         if not new:
             self.counts["duplicate"] += 1
@@ -191,7 +209,7 @@ class Intake:
             return Accepted(verdict=Verdict.DUPLICATE, session_key=key, turn=place.answers)
         self.counts["accepted"] += 1
         joins = self._sessions.busy(inbound.session_key)
-        turn = self._sessions.put(Work(inbound=inbound, place=place, manners=manners))
+        turn = self._sessions.put(work)
         verdict = Verdict.JOINED if joins else Verdict.TURN
         return Accepted(verdict=verdict, session_key=inbound.session_key, turn=turn)
 
@@ -217,20 +235,20 @@ class Intake:
 
     async def _command(self, name: str, order: Order, place: Place, message: Incoming) -> None:
         self.counts["commands"] += 1
-        spec = self._desk.commands().get(name)
+        spec = self.desk.commands().get(name)
         needed = spec.role if spec else Role.OWNER
         if not order.principal.role.allows(needed):
             reply = f"/{name} is for {needed}s only."
         else:
             try:
-                reply = await self._desk.orders[name](order)
+                reply = await self.desk.orders[name](order)
             except NanobotError as error:
                 reply = f"⚠ {error}"
         await self.say(reply, place, f"command:{uuid.uuid4().hex}")
 
     def _at_once(self, name: str, session_key: str) -> bool:
         """Tell whether a command is answered although a turn runs in its session."""
-        spec = self._desk.commands().get(name)
+        spec = self.desk.commands().get(name)
         return spec is not None and spec.while_running and self._sessions.busy(session_key)
 
     async def say(self, text: str, place: Place, id: str) -> None:
@@ -252,7 +270,7 @@ class Intake:
             return
         place = Place(target=target, session_key="", answers=message.id)
         try:
-            text = self._desk.offer_pairing(account.name, message.sender)
+            text = self.desk.offer_pairing(account.name, message.sender)
             if text:
                 await self.say(text, place, f"pairing:{uuid.uuid4().hex}")
         except StorageError as error:  # a stranger must not hold up the others

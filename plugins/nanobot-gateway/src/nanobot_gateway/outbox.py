@@ -16,7 +16,7 @@ from nanobot.messages import Target
 from nanobot_gateway.access import name_of
 from nanobot_gateway.channel import DeliveryError, Outgoing
 from nanobot_gateway.store import Delivery, OutboxRow, Store
-from nanobot_gateway.wire import Codec
+from nanobot_gateway.wire import UNREADABLE, Codec
 
 SEND_DEADLINE_S = 60.0
 FIRST_PAUSE_S = 1.0
@@ -115,7 +115,11 @@ class Outbox:
     async def recover(self) -> None:
         """Take up what an earlier process did not deliver; call it before the first `connect`."""
         for row in await self._store.undelivered():
-            message = Codec.read_outgoing(row.payload)
+            try:
+                message = Codec.read_outgoing(row.payload)
+            except UNREADABLE as error:
+                log.get(id=row.id).error("delivery_unreadable", reason=describe(error))
+                continue
             item = _Item(message, True)
             if row.state is Delivery.SENDING:
                 item.send = self._again

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from nanobot import hookimpl
+from nanobot.findings import AdviceRequest, Finding
 from nanobot.messages import Role
 from nanobot.specs import CommandSpec, KindSpec
 
@@ -18,6 +20,16 @@ def nanobot_kinds() -> Iterable[KindSpec]:
     yield KindSpec(name="channels", hookspecs=Channels, spec=ChannelSpec, title="Chat apps")
     yield KindSpec(name="services", hookspecs=Services, spec=ServiceSpec, title="Services")
     yield KindSpec(name="stores", hookspecs=Stores, spec=StoreSpec, title="Stores")
+
+
+@hookimpl
+def nanobot_advice(request: AdviceRequest) -> Iterable[Finding]:
+    """Say what is wrong with the named agents and their bindings."""
+    if "bindings" in request.document or "profiles" in request.document.get("agents", {}):
+        from nanobot_gateway.bindings import read
+
+        found = read(request.document, os.environ)
+        yield from found if isinstance(found, tuple) else ()
 
 
 @hookimpl

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
 from nanobot.admin import Parts, Plugin
-from nanobot.context import Clock, PluginContext
+from nanobot.config import PluginConfig
+from nanobot.context import Clock, Extension, PluginContext
 from nanobot.messages import Inbound
 
 from nanobot_gateway.channel import Accepted, Outgoing
@@ -46,14 +48,39 @@ class Services:
         self._clock = clock
         self._changed = changed
         self._running: dict[str, Supervised] = {}
+        self._settings: dict[str, dict[tuple[str, str], PluginConfig]] = {}
+        """By service: its section and those of the plugins that it opened."""
 
     def start(self) -> None:
-        """Start them."""
+        """Start those that do not run yet."""
         self._parts.host.load("services")
         for plugin in self._parts.registry.usable("services"):
-            self._running[plugin.spec.name] = Supervised(
-                plugin.id, partial(self._serve, plugin), self._clock, self._changed
-            )
+            if plugin.spec.name not in self._running:
+                self._running[plugin.spec.name] = Supervised(
+                    plugin.id, partial(self._serve, plugin), self._clock, self._changed
+                )
+
+    async def reload(self, parts: Parts) -> list[str]:
+        """Take a changed configuration; return the ids of what was started or stopped."""
+        self._parts = parts
+        parts.host.load("services")
+        wanted = {plugin.spec.name for plugin in parts.registry.usable("services")}
+        changed = [
+            name
+            for name in self._running
+            if name not in wanted
+            or any(self._section(*of) != was for of, was in self._settings[name].items())
+        ]
+        await asyncio.gather(*(self._running.pop(name).stop() for name in changed))
+        touched = {*changed, *(wanted - set(self._running))}
+        self.start()
+        return sorted(f"services.{name}" for name in touched)
+
+    def _section(self, kind: str, name: str) -> PluginConfig | None:
+        """Return the settings of a plugin as they are now, None where it can not be used."""
+        self._parts.host.load(kind, [name])
+        plugin = self._parts.registry.plugins(kind).get(name)
+        return self._parts.registry.section(plugin) if plugin else None
 
     async def stop(self) -> None:
         """Stop them."""
@@ -73,20 +100,41 @@ class Services:
         return [f"{each.id} {each.state}" for each in self._running.values() if not each.ok]
 
     async def _serve(self, plugin: Plugin, up: Callable[[], None]) -> None:
-        given = self._facilities
+        given, parts = self._facilities, self._parts
+        section = parts.sections(plugin.spec, "services")
+        settings = self._settings[plugin.spec.name] = {("services", plugin.spec.name): section}
+        stack = AsyncExitStack()
+
+        @asynccontextmanager
+        async def own(kind: str, name: str) -> AsyncIterator[Any]:
+            """Open a plugin for this service alone: it stays when another instance takes over."""
+            found = parts.registry.plugins(kind)[name]
+            section = settings[kind, name] = parts.sections(found.spec, kind)
+            entering = parts.registry.enter(found, section, found.id, lambda context: context)
+            async with entering as opened:
+                yield opened
 
         async def open_plugin(kind: str, name: str) -> Any:
-            self._parts.host.load(kind, [name])
-            return await self._parts.registry.open(kind, name)
+            parts.host.load(kind, [name])
+            if name not in parts.registry.plugins(kind):
+                return await parts.registry.open(kind, name)  # says why there is none
+            return await stack.enter_async_context(own(kind, name))
+
+        def extensions(context: PluginContext, kind: str) -> Mapping[str, Extension]:
+            found = context.extensions(kind)
+            return {
+                name: replace(each, open=partial(own, kind, name)) for name, each in found.items()
+            }
 
         def extend(context: PluginContext) -> PluginContext:
+            inherited = {field.name: getattr(context, field.name) for field in fields(context)}
+            inherited["extensions"] = partial(extensions, context)
             return ServiceContext(
-                **{field.name: getattr(context, field.name) for field in fields(context)},
+                **inherited,
                 **{field.name: getattr(given, field.name) for field in fields(given)},
                 ready=up,
                 open=open_plugin,
             )
 
-        section = self._parts.sections(plugin.spec, "services")
-        async with self._parts.registry.enter(plugin, section, plugin.id, extend) as service:
+        async with stack, parts.registry.enter(plugin, section, plugin.id, extend) as service:
             await service.run()

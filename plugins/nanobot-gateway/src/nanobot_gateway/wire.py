@@ -25,6 +25,9 @@ from nanobot.paths import write_private
 
 from nanobot_gateway.channel import Outgoing
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading raises when the bytes are not those that were written."""
+
 
 class Codec:
     """Encodes and decodes messages.
@@ -38,11 +41,12 @@ class Codec:
 
     # --- in -------------------------------------------------------------------------------------
 
-    def inbound(self, message: Inbound, answers: str) -> bytes:
+    def inbound(self, message: Inbound, answers: str, agent: str) -> bytes:
         """Encode a message that came in.
 
         Args:
             answers: The platform's id of it.
+            agent: Name of the agent that answers it.
 
         Raises:
             StorageError: A picture could not be written.
@@ -61,11 +65,12 @@ class Codec:
                 "origin": str(message.origin),
                 "reply_to": message.reply_to,
                 "answers": answers,
+                "agent": agent,
             }
         )
 
-    def read_inbound(self, payload: bytes) -> tuple[Inbound, str]:
-        """Decode a message that came in, and the platform's id of it."""
+    def read_inbound(self, payload: bytes) -> tuple[Inbound, str, str]:
+        """Decode a message that came in, the platform's id of it, and who answers it."""
         data = json.loads(payload)
         message = Inbound(
             id=data["id"],
@@ -83,7 +88,7 @@ class Codec:
             reply_to=data["reply_to"],
             stored=True,
         )
-        return message, data["answers"]
+        return message, data["answers"], data.get("agent", "")
 
     def _part(self, part: Part) -> dict[str, Any]:
         if isinstance(part, Text):

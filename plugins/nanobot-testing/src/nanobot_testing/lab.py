@@ -438,7 +438,7 @@ class Lab:
         self, agent: Engine, message: str | Iterable[Part], **options: Any
     ) -> list[TurnEvent]:
         """Let an agent answer a message and return the events."""
-        handled = ("hooks", "preset", "follow_ups")
+        handled = ("hooks", "preset", "profile", "follow_ups")
         asked = {name: options.pop(name) for name in handled if name in options}
         return [event async for event in agent.handle(self.inbound(message, **options), **asked)]
 

@@ -90,10 +90,12 @@ class Host:
     Attributes:
         messages: All that came in, in order.
         storage_fails: The next so many messages can not be stored.
+        strangers: Senders who would not be let in.
     """
 
     messages: list[Incoming] = field(default_factory=list)
     storage_fails: int = 0
+    strangers: set[str] = field(default_factory=set)
     readies: int = 0
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -107,6 +109,9 @@ class Host:
             self.messages.append(message)
         verdict = Verdict.DUPLICATE if known else Verdict.TURN
         return Accepted(verdict=verdict, session_key=f"test:{message.chat}", turn=message.id)
+
+    def admits(self, message: Incoming) -> bool:
+        return message.sender not in self.strangers
 
     async def until(self, count: int) -> list[Incoming]:
         """Wait for so many messages."""
@@ -138,6 +143,7 @@ def channel_context(spec: ChannelSpec, folder: Path, host: Host, plugin: str) ->
         options=spec.options,
         account="default",
         accept=host.accept,
+        admits=host.admits,
         ready=host.ready,
         media=media,
         commands=lambda: [
