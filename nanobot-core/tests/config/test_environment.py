@@ -12,13 +12,14 @@ from nanobot._config import Config
 from nanobot._config.document import save_document
 from nanobot.errors import ConfigError
 from nanobot.specs import Spec
+from nanobot_settings import masking
 
 Load = Callable[..., Config]
 
 
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "_known", [])
+    monkeypatch.setattr(masking, "_known", [])
 
 
 def test_references_are_resolved_at_any_depth_at_use(

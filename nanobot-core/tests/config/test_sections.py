@@ -11,6 +11,7 @@ from nanobot._config import Config
 from nanobot._config.config import section_path
 from nanobot.errors import ConfigError
 from nanobot.specs import Spec
+from nanobot_settings import masking
 
 Load = Callable[..., Config]
 Names = dict[str, Spec]
@@ -18,7 +19,7 @@ Names = dict[str, Spec]
 
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "_known", [])
+    monkeypatch.setattr(masking, "_known", [])
 
 
 def refused(config: Config, spec: Spec, kind: str) -> str:
