@@ -96,6 +96,9 @@ class Registry:
             ConfigError: Its section is not valid.
             PluginError: It could not be opened.
         """
+        held = self._held.get(f"{kind}.{name}")
+        if held is not None:
+            return held.value
         plugin = self.plugins(kind).get(name)
         if plugin is None:
             raise PluginMissing(

@@ -26,7 +26,7 @@ from nanobot.events import Notice, TextDelta, TurnEvent, TurnFinished, TurnStart
 from nanobot.messages import Inbound, Scope, StopReason, Turn, text_of
 from nanobot.middleware import Middleware, TurnNext
 
-from nanobot_engine_standard import commands, prompts
+from nanobot_engine_standard import commands, prompts, tokens
 from nanobot_engine_standard.disk import DiskThreads
 from nanobot_engine_standard.following import Following
 from nanobot_engine_standard.history import KEEP_TOKENS, key_of
@@ -75,6 +75,7 @@ class Agent:
         self._middleware: list[Middleware] = []
         self._around_turn: list[Middleware] = []
         self._observers = Observers()
+        self._tool_tokens = tokens.OfTools()
 
     async def start(self) -> None:
         """Open the middleware and observers, which every turn needs."""
@@ -364,6 +365,7 @@ class Agent:
             turn,
             asked.deadline,
             allowed=asked.profile.tools,
+            tokens=self._tool_tokens,
         )
         return Loop(session, caller, toolbox, hooks, limits, turn, following)
 

@@ -104,7 +104,7 @@ class Loop:
         """
         self._system = system
         self._tools = await self.toolbox.offer()
-        self._fixed_tokens = tokens.of_tools(self._tools)
+        self._fixed_tokens = self.toolbox.tokens(self._tools)
         self._fixed_tokens += sum(tokens.of_text(segment.text) for segment in system)
         self._note, self._recovery = standing.note, Recovery(standing.pieces)
         if standing.calls:

@@ -46,6 +46,19 @@ def of_assistant(message: AssistantMessage) -> int:
     return total
 
 
+class OfTools:
+    """Estimates the tokens of tool definitions, which are the same from turn to turn."""
+
+    def __init__(self) -> None:
+        self._last: tuple[ToolDefinition, ...] = ()
+        self._size = 0
+
+    def __call__(self, tools: tuple[ToolDefinition, ...]) -> int:
+        if tools != self._last:
+            self._last, self._size = tools, of_tools(tools)
+        return self._size
+
+
 def of_tools(tools: tuple[ToolDefinition, ...]) -> int:
     """Estimate the tokens of tool definitions."""
     return sum(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from time import perf_counter
@@ -45,6 +45,7 @@ class Toolbox:
     Args:
         deadline: Loop time at which the turn is over.
         allowed: Names of the tools on offer, with ``*`` for any text; empty for all.
+        tokens: Counts what telling a model of some tools costs.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Toolbox:
         deadline: float,
         *,
         allowed: Sequence[str] = (),
+        tokens: Callable[[tuple[ToolDefinition, ...]], int],
     ) -> None:
         self._registry = registry
         self._middleware = middleware
@@ -63,6 +65,7 @@ class Toolbox:
         self._turn = turn
         self._deadline = deadline
         self._allowed = allowed or ("*",)
+        self.tokens = tokens
         self._refusals = Refusals(turn.workspace.root)
         self._offers: dict[str, _Offer] = {}
         self.used: dict[str, None] = {}

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nanobot import log
 from nanobot.context import Clock
@@ -19,6 +20,7 @@ from nanobot_gateway.delivery import Manners, Place, Show
 from nanobot_gateway.outbox import Outbox, row_of
 from nanobot_gateway.store import Store, UsageRow
 
+T = TypeVar("T", str, float)
 RETRY_S = 5.0
 LONGEST_RETRY_S = 60.0
 MOST_AT_A_DRAIN = 3
@@ -239,19 +241,24 @@ def _usage(work: Work, end: TurnFinished, at: float) -> UsageRow:
     return UsageRow(
         turn=end.turn_id or work.inbound.id,
         at=at,
-        labels={
-            "session": work.inbound.session_key,
-            "channel": who.channel,
-            "user": who.user,
-            "origin": str(work.inbound.origin),
-            "model": end.model,
-        },
-        numbers={
-            "input": float(billed.input),
-            "output": float(billed.output),
-            "cached": float(billed.cached),
-            "cache_write": float(billed.cache_write),
-            "reasoning": float(billed.reasoning),
-            "calls": float(end.usage.calls),
-        },
+        labels=_known(
+            session=work.inbound.session_key,
+            channel=who.channel,
+            user=who.user,
+            origin=str(work.inbound.origin),
+            model=end.model,
+        ),
+        numbers=_known(
+            input=float(billed.input),
+            output=float(billed.output),
+            cached=float(billed.cached),
+            cache_write=float(billed.cache_write),
+            reasoning=float(billed.reasoning),
+            calls=float(end.usage.calls),
+        ),
     )
+
+
+def _known(**facts: T) -> dict[str, T]:
+    """Return what says something: no empty texts, no zeros."""
+    return {name: fact for name, fact in facts.items() if fact}

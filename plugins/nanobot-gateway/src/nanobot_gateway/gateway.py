@@ -108,7 +108,7 @@ class Gateway:
         await self.outbox.recover()
         for row in await self.store.unfinished():
             try:
-                inbound, answers, agent = self._codec.read_inbound(row.payload)
+                inbound, answers, agent = self._codec.read_inbound(row)
             except UNREADABLE as error:
                 log.get(id=row.id).error("message_unreadable", reason=describe(error))
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -163,7 +164,7 @@ class Intake:
             manners=account.manners,
             agent=desk.agents.chosen(target, sender, message.places),
         )
-        return await self._keep(work, json.dumps([account.name, message.chat, message.id]))
+        return await self._keep(work, _key(account.name, message.chat, message.id))
 
     def admits(self, account: Account, message: Incoming) -> bool:
         """Tell whether a message would be let in; nothing is stored, counted or answered."""
@@ -188,7 +189,7 @@ class Intake:
             manners=manners,
             agent=self.desk.agents.chosen(inbound.target),
         )
-        return await self._keep(work, json.dumps(["", "", inbound.id]))
+        return await self._keep(work, _key("", "", inbound.id))
 
     async def _keep(self, work: Work, unique: str) -> Accepted:
         inbound, place = work.inbound, work.place
@@ -275,6 +276,12 @@ class Intake:
                 await self.say(text, place, f"pairing:{uuid.uuid4().hex}")
         except StorageError as error:  # a stranger must not hold up the others
             log.get(channel=account.name).error("pairing_not_offered", reason=error.message)
+
+
+def _key(*parts: str) -> str:
+    """Return what makes a duplicate; short, for it is kept long after the message is done with."""
+    exact = json.dumps(parts).encode()
+    return hashlib.blake2b(exact, digest_size=16).hexdigest()
 
 
 def command_of(text: str) -> tuple[str, str]:

@@ -116,7 +116,7 @@ class Outbox:
         """Take up what an earlier process did not deliver; call it before the first `connect`."""
         for row in await self._store.undelivered():
             try:
-                message = Codec.read_outgoing(row.payload)
+                message = Codec.read_outgoing(row)
             except UNREADABLE as error:
                 log.get(id=row.id).error("delivery_unreadable", reason=describe(error))
                 continue

@@ -24,6 +24,7 @@ from nanobot.messages import (
 from nanobot.paths import write_private
 
 from nanobot_gateway.channel import Outgoing
+from nanobot_gateway.store import InboxRow, OutboxRow
 
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 """What reading raises when the bytes are not those that were written."""
@@ -51,51 +52,47 @@ class Codec:
         Raises:
             StorageError: A picture could not be written.
         """
-        return _dump(
-            {
-                "id": message.id,
-                "session": message.session_key,
-                "channel": message.principal.channel,
-                "account": message.principal.account,
-                "user": message.principal.user,
-                "role": str(message.principal.role),
-                "target": _target(message.target),
-                "parts": [self._part(part) for part in message.parts],
-                "at": message.received_at.isoformat(),
-                "origin": str(message.origin),
-                "reply_to": message.reply_to,
-                "answers": answers,
-                "agent": agent,
-            }
-        )
+        who = message.principal
+        data = {
+            **_target(message.target),
+            "user": who.user,
+            "role": str(who.role),
+            "parts": [self._part(part) for part in message.parts],
+            "at": message.received_at.isoformat(),
+            "origin": _unless(str(message.origin), str(Origin.USER)),
+            "reply_to": message.reply_to,
+            "answers": answers,
+            "agent": agent,
+            "from": _unless([who.channel, who.account], _lane(message.target)),
+        }
+        return _dump(data)
 
-    def read_inbound(self, payload: bytes) -> tuple[Inbound, str, str]:
+    def read_inbound(self, row: InboxRow) -> tuple[Inbound, str, str]:
         """Decode a message that came in, the platform's id of it, and who answers it."""
-        data = json.loads(payload)
+        data = json.loads(row.payload)
+        target = _read_target(data)
+        channel, account = data.get("from") or _lane(target)
         message = Inbound(
-            id=data["id"],
-            session_key=data["session"],
+            id=row.id,
+            session_key=row.session_key,
             principal=Principal(
-                channel=data["channel"],
-                account=data["account"],
-                user=data["user"],
-                role=Role(data["role"]),
+                channel=channel, account=account, user=data["user"], role=Role(data["role"])
             ),
-            target=Target(**data["target"]),
-            parts=tuple(self._read_part(part) for part in data["parts"]),
+            target=target,
+            parts=tuple(self._read_part(part) for part in data.get("parts", ())),
             received_at=datetime.fromisoformat(data["at"]),
-            origin=Origin(data["origin"]),
-            reply_to=data["reply_to"],
+            origin=Origin(data.get("origin", Origin.USER)),
+            reply_to=data.get("reply_to", ""),
             stored=True,
         )
-        return message, data["answers"], data.get("agent", "")
+        return message, data.get("answers", ""), data.get("agent", "")
 
     def _part(self, part: Part) -> dict[str, Any]:
         if isinstance(part, Text):
-            return {"text": part.text, "trust": str(part.trust)}
+            return {"text": part.text, **_trust(part, Trust.TRUSTED)}
         if isinstance(part, File):
             fields = {"path": part.path, "type": part.media_type, "name": part.name}
-            return {**fields, "trust": str(part.trust)}
+            return {**fields, **_trust(part, Trust.UNTRUSTED)}
         digest = hashlib.sha256(part.data).hexdigest()
         path = self._blobs / digest
         if not path.exists():
@@ -107,15 +104,16 @@ class Codec:
             "image": digest,
             "type": part.media_type,
             "name": part.name,
-            "trust": str(part.trust),
+            **_trust(part, Trust.TRUSTED),
         }
 
     def _read_part(self, data: dict[str, Any]) -> Part:
-        trust = Trust(data["trust"])
+        if "path" in data:
+            trust = Trust(data.get("trust", Trust.UNTRUSTED))
+            return File(path=data["path"], media_type=data["type"], name=data["name"], trust=trust)
+        trust = Trust(data.get("trust", Trust.TRUSTED))
         if "text" in data:
             return Text(text=data["text"], trust=trust)
-        if "path" in data:
-            return File(path=data["path"], media_type=data["type"], name=data["name"], trust=trust)
         try:
             content = (self._blobs / data["image"]).read_bytes()
         except OSError:
@@ -129,8 +127,7 @@ class Codec:
         """Encode a message to deliver."""
         return _dump(
             {
-                "id": message.id,
-                "target": _target(message.target),
+                **_target(message.target),
                 "text": message.text,
                 "files": [str(path) for path in message.files],
                 "buttons": message.buttons,
@@ -141,25 +138,55 @@ class Codec:
         )
 
     @staticmethod
-    def read_outgoing(payload: bytes) -> Outgoing:
+    def read_outgoing(row: OutboxRow) -> Outgoing:
         """Decode a message to deliver."""
-        data = json.loads(payload)
-        data["target"] = Target(**data["target"])
-        data["files"] = tuple(map(Path, data["files"]))
-        data["buttons"] = tuple(tuple(row) for row in data["buttons"])
-        return Outgoing(**data)
+        data = json.loads(row.payload)
+        return Outgoing(
+            id=row.id,
+            target=_read_target(data),
+            text=data.get("text", ""),
+            files=tuple(map(Path, data.get("files", ()))),
+            buttons=tuple(tuple(labels) for labels in data.get("buttons", ())),
+            reply_to=data.get("reply_to", ""),
+            answers=data.get("answers", ""),
+            shown=data.get("shown", False),
+        )
+
+
+def _trust(part: Part, usual: Trust) -> dict[str, str]:
+    return {} if part.trust is usual else {"trust": str(part.trust)}
+
+
+def _lane(target: Target) -> list[str]:
+    return [target.channel, target.account]
 
 
 def _target(target: Target) -> dict[str, str]:
     return {
         "channel": target.channel,
         "chat": target.chat,
-        "account": target.account,
+        "account": _unless(target.account, "default"),
         "thread": target.thread,
     }
 
 
-def _dump(data: object) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(
+def _read_target(data: dict[str, Any]) -> Target:
+    return Target(
+        channel=data["channel"],
+        chat=data["chat"],
+        account=data.get("account", "default"),
+        thread=data.get("thread", ""),
+    )
+
+
+def _unless(value: Any, usual: Any) -> Any:
+    """Return a value, or nothing where it is the usual one, which need not be written."""
+    return "" if value == usual else value
+
+
+def _dump(data: dict[str, Any]) -> bytes:
+    """Encode what is not empty: every turn waits until some of these are on the disk."""
+    written = {key: value for key, value in data.items() if value or key in ("chat", "user")}
+    return json.dumps(written, ensure_ascii=False, separators=(",", ":")).encode(
         "utf-8", "surrogatepass"
     )
