@@ -27,7 +27,7 @@ import click
 from nanobot._config.migrate import MOVES
 from nanobot._config.schema import CoreSettings
 from nanobot_cli_admin.known import ELSEWHERE
-from nanobot_cli_admin.shapes import SHAPES, SubagentProfile
+from nanobot_cli_admin.shapes import SHAPES
 from nanobot_command_core.plugin import nanobot_commands
 
 DOCS = Path(__file__).parent
@@ -188,7 +188,7 @@ def _bounds(field: Mapping[str, Any]) -> str:
 def elsewhere() -> str:
     """List the sections that belong to plugins and do not stand at ``<kind>.<name>``."""
     rows = [(path, f"the plugin `{kind}.{name}`") for path, (kind, name) in ELSEWHERE.items()]
-    known = {**SHAPES, "agents.subagentProfiles.NAME": SubagentProfile}
+    known = SHAPES
     for path, model in known.items():
         keys = (field.alias or name for name, field in model.model_fields.items())
         rows.append((path, f"shared; keys {', '.join(f'`{key}`' for key in keys)}"))

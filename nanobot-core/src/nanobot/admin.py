@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nanobot._boot.boot import Parts as Parts, assemble as assemble, open_router as open_router
     from nanobot._boot.boot import Opened as Opened, open_instance as open_instance
+    from nanobot._boot.desk import HostDesk as HostDesk
     from nanobot._boot.sections import Sections as Sections
     from nanobot._config.config import Config as Config, ConfigRefused as ConfigRefused
     from nanobot._config.config import build as build, load as load, section_path as section_path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "_boot.boot": "Opened Parts assemble open_instance open_router",
+    "_boot.desk": "HostDesk",
     "_boot.sections": "Sections",
     "_config.config": "Config ConfigRefused build load section_path",
     "_config.document": "Document read_document save_document",

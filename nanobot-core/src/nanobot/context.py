@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
+from nanobot.desk import Desk, NoDesk
 from nanobot.log import Logger
 from nanobot.specs import Spec
 
@@ -84,6 +85,7 @@ class PluginContext:
         options: The spec's ``options``.
         clock: The time.
         network: What may be reached on behalf of a model or a message.
+        desk: What the host does for tools beyond their own work.
         extensions: For owners of an extension point: the plugins of the named kind, by name.
     """
 
@@ -93,4 +95,5 @@ class PluginContext:
     options: Mapping[str, object] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)
     network: Network = PUBLIC_ONLY
+    desk: Desk = field(default_factory=NoDesk)
     extensions: Callable[[str], Mapping[str, Extension]] = lambda kind: {}

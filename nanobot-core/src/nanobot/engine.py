@@ -10,13 +10,16 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nanobot.agent.hooks import AgentHook
+from nanobot.command import HistoryEntry
 from nanobot.config import PluginConfig
 from nanobot.context import PluginContext
+from nanobot.desk import SessionInfo
 from nanobot.events import TurnEvent
-from nanobot.messages import Inbound, Workspace
+from nanobot.messages import Inbound, Scope, Workspace
+from nanobot.profile import Profile
 from nanobot.provider import Provider
 from nanobot.specs import Spec
 
@@ -74,27 +77,6 @@ class Limits:
     idle_timeout_s: float = 300.0
     max_turn_tokens: int | None = None
     max_tool_result_chars: int = 16_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Profile:
-    """Who answers, where it is not the agent as configured: a named agent, a kind of subagent.
-
-    Args:
-        name: What it is called; the turn carries it, so that prompts can tell.
-        preset: Model preset, empty for the default; one that the session chose goes before it.
-        tools: Names of the tools that it may use, with ``*`` for any text; empty for all.
-        instructions: What its system prompt says last.
-        workspace: Root for its tools in place of the instance's.
-        max_iterations: Model calls in a turn, None for the configured number.
-    """
-
-    name: str
-    preset: str = ""
-    tools: tuple[str, ...] = ()
-    instructions: str = ""
-    workspace: Path | None = None
-    max_iterations: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,3 +186,14 @@ class Engine(Protocol):
             NanobotError: The message could not be accepted; nothing of it was stored.
         """
         ...
+
+
+@runtime_checkable
+class Archive(Protocol):
+    """An engine that can tell of its sessions; see `nanobot.desk.Desk` for what each returns."""
+
+    async def sessions(self, scope: Scope) -> Sequence[SessionInfo]: ...
+
+    async def recall(self, scope: Scope, key: str) -> Sequence[HistoryEntry]: ...
+
+    def facts(self, scope: Scope) -> Mapping[str, str]: ...

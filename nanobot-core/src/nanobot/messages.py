@@ -119,6 +119,7 @@ class Inbound:
         received_at: When, with a time zone.
         reply_to: Id of the message it answers, if any.
         stored: Whoever hands it over keeps it durably until its turn is over.
+        parent: The session that handed it on, for work of a subagent.
     """
 
     id: str
@@ -130,6 +131,7 @@ class Inbound:
     origin: Origin = Origin.USER
     reply_to: str = ""
     stored: bool = False
+    parent: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,9 +21,6 @@ def told(config: Config) -> str:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("agents.subagentProfiles.research.maxIterations", 0),
-        ("agents.subagentProfiles.research", 5),
-        ("agents.subagentProfiles", []),
         ("channels", []),
         ("channels.sendProgres", True),
         ("channels.sendMaxRetries", 11),

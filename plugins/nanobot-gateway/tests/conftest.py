@@ -133,6 +133,7 @@ class Bench:
 
         @asynccontextmanager
         async def open_tool(config: Any, context: Any) -> AsyncIterator[Any]:
+            opened.context = context
             yield opened
 
         module.open_tool = open_tool  # type: ignore[attr-defined]

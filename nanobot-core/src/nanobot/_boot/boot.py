@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nanobot import __version__, _names, log
+from nanobot._boot.desk import HostDesk
 from nanobot._boot.sections import Sections
 from nanobot._config import Config
 from nanobot._plugins.catalog import scan
@@ -20,6 +21,7 @@ from nanobot._plugins.registry import Registry
 from nanobot._plugins.status import State, Status, Verdicts, judge, policy
 from nanobot._plugins.view import View
 from nanobot.context import Clock, Network, PluginContext, SystemClock
+from nanobot.desk import Desk
 from nanobot.engine import Engine, EngineContext, EngineSettings, Limits, ModelChoice
 from nanobot.errors import ConfigError
 from nanobot.findings import AdviceRequest, Finding
@@ -70,11 +72,13 @@ def assemble(
     environ: Mapping[str, str],
     clock: Clock | None = None,
     kinds: Sequence[str] = (),
+    desk: Desk | None = None,
 ) -> Parts:
     """Judge, load and register the plugins that a turn may use; providers are loaded on demand.
 
     Args:
         kinds: More kinds to load; ``kinds`` are modules that only open extension points.
+        desk: What the host does for tools.
     """
     host = Host(judge(scan(), policy(config.effective, environ)))
     for kind in (*TURN_KINDS, *kinds):
@@ -82,7 +86,9 @@ def assemble(
     host.open_kinds()
     sections = Sections(config, host, environ)
     network = Network(allowed=tuple(str(net) for net in config.core.tools.ssrf_whitelist))
-    registry = Registry(host, sections, instance, clock or SystemClock(), network=network)
+    registry = Registry(
+        host, sections, instance, clock or SystemClock(), network=network, desk=desk
+    )
     return Parts(config=config, host=host, registry=registry, sections=sections, instance=instance)
 
 
@@ -96,6 +102,7 @@ async def open_instance(
     environ: Mapping[str, str] = os.environ,
     clock: Clock | None = None,
     kinds: Sequence[str] = (),
+    desk: Callable[[Config, Clock], HostDesk] = HostDesk,
 ) -> AsyncIterator[Opened]:
     """Open an instance, and close all that was opened at the end.
 
@@ -105,6 +112,7 @@ async def open_instance(
         model: Model in place of the configured one.
         preset: Model preset in place of the configured one.
         kinds: More kinds to load, as for `assemble`.
+        desk: Makes what the host does for tools.
 
     Raises:
         ConfigError: The configuration can not be used, or no model can be found.
@@ -113,7 +121,8 @@ async def open_instance(
     instance = config.instance(workspace)
     _make_workspace(instance)
     clock = clock or SystemClock()
-    parts = assemble(config, instance, environ, clock, kinds)
+    given = desk(config, clock)
+    parts = assemble(config, instance, environ, clock, kinds, given)
     try:
         router = await open_router(parts)
         presets = await router.presets(model=model, preset=preset)
@@ -122,6 +131,7 @@ async def open_instance(
         engine: Engine = await _open_the(
             parts, "engines", EngineContext, plugins=view, settings=settings
         )
+        given.engine = engine
         yield Opened(engine=engine, parts=parts, notices=_notices(parts, router.notices))
     finally:
         await parts.registry.aclose()

@@ -31,7 +31,7 @@ _GUARDED = ("plugins", "tools")
 """Sections that hold such settings; an unknown key in them is an error."""
 _OF_PLUGINS = (
     *("$schema", "api", "bindings", "channels", "gateway", "providers", "transcription"),
-    *("agents.defaults.dream", "agents.profiles", "agents.subagentProfiles"),
+    *("agents.defaults.dream", "agents.profiles"),
     *("tools.maxSessionMessagesPerMinute", "tools.webuiAllowLocalServiceAccess"),
     "tools.webuiAllowRemotePackageInstall",
 )

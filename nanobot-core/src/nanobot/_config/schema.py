@@ -124,10 +124,21 @@ class Defaults(Model):
         return data
 
 
+class SubagentProfile(Section):
+    """What a kind of subagent has and may."""
+
+    tools: Names = Field((), description="Tools it may use; none named means all.")
+    skills: Names = Field((), description="Skills that its prompt holds from the start.")
+    model: str | None = Field(None, description="Model preset or id; null inherits.")
+    instructions: str = Field("", description="What its prompt says last.")
+    max_iterations: Positive | None = Field(None, description="Model calls it may make.")
+
+
 class Agents(Section):
     """The agent."""
 
     defaults: Defaults = Field(Defaults(), description="Settings of every agent.")
+    subagent_profiles: dict[str, SubagentProfile] = Field({}, description="Kinds of subagents.")
 
 
 class Tools(Section):

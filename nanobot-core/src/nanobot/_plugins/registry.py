@@ -19,6 +19,7 @@ from nanobot._plugins.host import Host, Plugin
 from nanobot._plugins.status import State
 from nanobot.config import PluginConfig
 from nanobot.context import PUBLIC_ONLY, Clock, Extension, Network, PluginContext
+from nanobot.desk import Desk, NoDesk
 from nanobot.errors import ConfigError, NanobotError, PluginError, PluginMissing, describe
 from nanobot.paths import Instance
 from nanobot.specs import Spec
@@ -37,6 +38,7 @@ class Registry:
         sections: Returns the validated configuration section of a spec of a kind.
         instance: Where plugins keep their data.
         network: What plugins may reach on behalf of a model.
+        desk: What the host does for tools.
         deadline_s: Seconds within which a factory must open its object.
     """
 
@@ -48,6 +50,7 @@ class Registry:
         clock: Clock,
         *,
         network: Network = PUBLIC_ONLY,
+        desk: Desk | None = None,
         deadline_s: float = OPEN_DEADLINE_S,
     ) -> None:
         self._host = host
@@ -55,6 +58,7 @@ class Registry:
         self._instance = instance
         self._clock = clock
         self._network = network
+        self._desk = desk or NoDesk()
         self._deadline_s = deadline_s
         self._plugins: dict[str, dict[str, Plugin]] = {}
         self._usable: dict[str, list[Plugin]] = {}
@@ -166,6 +170,7 @@ class Registry:
             options=plugin.spec.options,
             clock=self._clock,
             network=self._network,
+            desk=self._desk,
             extensions=self._extensions,
         )
         factory = await _import_factory(plugin.spec.factory)

@@ -27,7 +27,7 @@ from nanobot_settings.validation import validate
 
 from nanobot_cli_admin.known import ELSEWHERE, KINDS, NAMES
 from nanobot_cli_admin.lint import lint
-from nanobot_cli_admin.shapes import SHAPES, SubagentProfile
+from nanobot_cli_admin.shapes import SHAPES
 
 Place = tuple[str, ...]
 
@@ -165,13 +165,6 @@ def _shared(
             }
         if section is not None and (name,) not in claimed:
             yield from _misfits(model, section, (name,), environ)
-    place = ("agents", "subagentProfiles")
-    profiles = lookup(document, place)
-    if not isinstance(profiles, dict | None):
-        yield error(place, f"should be an object, found {kind_of(profiles)}")
-    elif profiles and not _is_read(place, claimed):
-        for name, profile in profiles.items():
-            yield from _misfits(SubagentProfile, profile, (*place, name), environ)
 
 
 def _misfits(

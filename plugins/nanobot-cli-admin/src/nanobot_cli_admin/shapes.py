@@ -64,14 +64,5 @@ class Gateway(ConfigModel):
     )
 
 
-class SubagentProfile(ConfigModel):
-    """What a kind of subagent has and may."""
-
-    tools: tuple[str, ...] = Field((), description="Tools it may use; none named means all.")
-    skills: tuple[str, ...] = Field((), description="Skills that its prompt holds from the start.")
-    model: str | None = Field(None, description="Model or preset; null inherits.")
-    max_iterations: int = Field(15, ge=1, strict=True, description="Model calls it may make.")
-
-
 SHAPES: dict[str, type[ConfigModel]] = {"api": Api, "channels": Channels, "gateway": Gateway}
 """By section; an object inside one is another plugin's section."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 from nanobot import log
 from nanobot.agent.hooks import AgentHook
+from nanobot.command import HistoryEntry
 from nanobot.config import PluginConfig
 from nanobot.context import Clock
+from nanobot.desk import SessionInfo
 from nanobot.engine import (
     Engine,
     EngineContext,
@@ -19,14 +21,15 @@ from nanobot.engine import (
     FollowUps,
     ModelChoice,
     Plugins,
-    Profile,
 )
 from nanobot.errors import ConfigError, NanobotError, PluginError, StorageError
 from nanobot.events import Notice, TextDelta, TurnEvent, TurnFinished, TurnStarted
 from nanobot.messages import Inbound, Scope, StopReason, Turn, text_of
 from nanobot.middleware import Middleware, TurnNext
+from nanobot.profile import Profile
 
 from nanobot_engine_standard import commands, prompts, tokens
+from nanobot_engine_standard.archive import Archive
 from nanobot_engine_standard.disk import DiskThreads
 from nanobot_engine_standard.following import Following
 from nanobot_engine_standard.history import KEEP_TOKENS, key_of
@@ -75,6 +78,7 @@ class Agent:
         self._middleware: list[Middleware] = []
         self._around_turn: list[Middleware] = []
         self._observers = Observers()
+        self._archive = Archive(settings.sessions)
         self._tool_tokens = tokens.OfTools()
 
     async def start(self) -> None:
@@ -94,6 +98,29 @@ class Agent:
         """Close everything that was opened."""
         await self._observers.aclose()
         self._disk.close()
+
+    # --- what others may know of it (`nanobot.engine.Archive`) ----------------------------------
+
+    async def sessions(self, scope: Scope) -> Sequence[SessionInfo]:
+        """Return the sessions that a principal may look into."""
+        return await self._disk.run(self._archive.sessions, scope)
+
+    async def recall(self, scope: Scope, key: str) -> Sequence[HistoryEntry]:
+        """Return what was said in a session."""
+        return await self._disk.run(self._archive.recall, scope, key)
+
+    def facts(self, scope: Scope) -> Mapping[str, str]:
+        """Return what the agent may know of itself."""
+        choice, limits = self.settings.presets[""][0], self.settings.limits
+        return {
+            **{key: str(value) for key, value in self.settings.facts.items()},
+            "model": choice.model,
+            "provider": choice.provider,
+            "context_window_tokens": str(choice.window),
+            "max_iterations": str(limits.max_iterations),
+            "max_tool_result_chars": str(limits.max_tool_result_chars),
+            "model_presets": ", ".join(sorted(filter(None, self.settings.presets))),
+        }
 
     # --- a message ------------------------------------------------------------------------------
 

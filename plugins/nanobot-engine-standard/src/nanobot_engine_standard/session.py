@@ -169,6 +169,7 @@ class Session:
                 "role": str(who.role),
             },
             **_address(inbound),
+            **({"parent": inbound.parent} if inbound.parent else {}),
             parts=[codec.part_to_json(part, self.transcript.store) for part in parts],
             context=context,
         )

@@ -44,7 +44,7 @@ class Toolbox:
 
     Args:
         deadline: Loop time at which the turn is over.
-        allowed: Names of the tools on offer, with ``*`` for any text; empty for all.
+        allowed: Names of the tools on offer, as `Profile.tools` has them.
         tokens: Counts what telling a model of some tools costs.
     """
 
@@ -64,7 +64,8 @@ class Toolbox:
         self._settings = settings
         self._turn = turn
         self._deadline = deadline
-        self._allowed = allowed or ("*",)
+        self._taken = [pattern[1:] for pattern in allowed if pattern.startswith("!")]
+        self._given = [pattern for pattern in allowed if not pattern.startswith("!")] or ["*"]
         self.tokens = tokens
         self._refusals = Refusals(turn.workspace.root)
         self._offers: dict[str, _Offer] = {}
@@ -84,7 +85,8 @@ class Toolbox:
         return tuple(self._offers[name].definition for name in sorted(self._offers))
 
     def _is_allowed(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self._allowed)
+        given = any(fnmatchcase(name, pattern) for pattern in self._given)
+        return given and not any(fnmatchcase(name, pattern) for pattern in self._taken)
 
     async def _dynamic(self, plugin: str) -> tuple[ToolDefinition, ...]:
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nanobot.engine import Profile
 from nanobot.events import TurnFinished
 from nanobot.messages import StopReason, ToolResult
+from nanobot.profile import Profile
 
 
 def test_a_profile_has_its_tools_instructions_and_place(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from nanobot import log
 from nanobot.context import Clock
-from nanobot.engine import Engine, Profile
+from nanobot.engine import Engine
 from nanobot.errors import NanobotError, StorageError, describe
 from nanobot.events import TurnEvent, TurnFinished
 from nanobot.messages import Inbound, StopReason, text_of
+from nanobot.profile import Profile
 
 from nanobot_gateway.delivery import Manners, Place, Show
 from nanobot_gateway.outbox import Outbox, row_of
@@ -34,13 +35,13 @@ class Work:
         inbound: The message; its id is that of its row in the inbox.
         place: Where it is answered.
         manners: How.
-        agent: Name of the agent that answers, empty for the usual one.
+        profile: The named agent or subagent that answers, None for the usual one.
     """
 
     inbound: Inbound
     place: Place
     manners: Manners
-    agent: str = ""
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +49,14 @@ class Crew:
     """What all actors share.
 
     Args:
-        agent: Returns a named agent.
+        report: Tells the session that sent a subagent what came of its work.
     """
 
     engine: Engine
     store: Store
     outbox: Outbox
     clock: Clock
-    agent: Callable[[str], Profile | None]
+    report: Callable[[Inbound, TurnFinished], Awaitable[None]]
 
 
 class Actor:
@@ -76,7 +77,9 @@ class Actor:
         self._joined: list[Work] = []
         self._turn: asyncio.Task[None] | None = None
         self.suspended = False
+        self.spoke = False
         self._ending = False
+        self._told = ""
         self._loop: asyncio.Task[None] | None = None
 
     # --- the mailbox ----------------------------------------------------------------------------
@@ -176,12 +179,20 @@ class Actor:
             StorageError: Nothing can be stored at the moment; the same message may be tried again.
         """
         crew = self._crew
+        self.spoke = False
         show = Show(work.place, work.manners, crew.outbox, crew.clock, work.inbound.id)
         started = crew.clock.monotonic()
         try:
             end = await self._events(work, show)
+            if (
+                end.turn_id and end.turn_id == self._told
+            ):  # it had joined that turn before the process was killed
+                end = replace(end, content="", error="")
             self._ending = True
-            messages = show.final(end)
+            if work.inbound.parent:
+                await crew.report(work.inbound, end)
+            silent = work.inbound.parent or (self.spoke and not end.error)
+            messages = [] if silent else show.final(end)
             ids = [work.inbound.id, *(joined.inbound.id for joined in self._joined)]
             at = crew.clock.now().timestamp()
             usage = [_usage(work, end, at)] if end.usage.calls else []
@@ -195,6 +206,7 @@ class Actor:
             raise
         finally:
             self._ending = False
+        self._told = end.turn_id
         show.finish(end, messages)
         seconds = crew.clock.monotonic() - started
         log.get(session=self.key).info("turn", stop=str(end.stop_reason), seconds=round(seconds, 3))
@@ -203,8 +215,7 @@ class Actor:
         """Show what happens and return how it ended; the end itself is shown once it is stored."""
         ended: TurnFinished | None = None
         try:
-            who = self._crew.agent(work.agent)
-            turn = self._crew.engine.handle(work.inbound, profile=who, follow_ups=self)
+            turn = self._crew.engine.handle(work.inbound, profile=work.profile, follow_ups=self)
             async with aclosing(turn) as stream:
                 async for event in stream:
                     if isinstance(event, TurnFinished):
@@ -223,7 +234,7 @@ class Actor:
 
 def _same(one: Work, other: Work) -> bool:
     """Tell whether two messages are by the same person and for the same agent."""
-    return one.inbound.principal == other.inbound.principal and one.agent == other.agent
+    return one.inbound.principal == other.inbound.principal and one.profile == other.profile
 
 
 def _failed(work: Work, error: str) -> TurnFinished:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nanobot.config import ConfigModel
-from nanobot.engine import Profile
 from nanobot.errors import ConfigError
 from nanobot.findings import Finding
 from nanobot.messages import Target
+from nanobot.profile import Profile
 from nanobot_settings.environment import resolve
 from nanobot_settings.keys import did_you_mean, error, kind_of, listed, lookup, nearest
 from nanobot_settings.validation import validate
@@ -91,14 +91,17 @@ class Agents:
     profiles: Mapping[str, Profile]
     bindings: tuple[Binding, ...] = ()
 
-    def chosen(self, target: Target, sender: str = "", places: Collection[str] = ()) -> str:
-        """Return the name of the agent that answers in a chat, empty for the usual one."""
-        fitting = (b.agent for b in self.bindings if b.fits(target, sender, places))
-        return next(fitting, "")
+    def chosen(
+        self, target: Target, sender: str = "", places: Collection[str] = ()
+    ) -> Profile | None:
+        """Return the agent that answers in a chat, None for the usual one.
 
-    def profile(self, name: str) -> Profile | None:
-        """Return an agent; None for the usual one, and for one that was removed."""
-        return self.profiles.get(name)
+        Args:
+            sender: Who writes directly, empty in a group.
+            places: Ids of what the chat lies in.
+        """
+        fitting = (b.agent for b in self.bindings if b.fits(target, sender, places))
+        return self.profiles.get(next(fitting, ""))
 
 
 def read(document: Mapping[str, Any], environ: Mapping[str, str]) -> Agents | tuple[Finding, ...]:

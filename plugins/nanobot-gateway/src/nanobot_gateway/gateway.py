@@ -8,13 +8,15 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nanobot import log
-from nanobot.admin import Config, Parts, Sections, install_hint
+from nanobot.admin import Config, Defaults, Parts, Sections, install_hint
 from nanobot.context import Clock, SystemClock
 from nanobot.errors import ConfigError, StorageError, describe
+from nanobot.events import TurnFinished
 from nanobot.messages import Inbound
 from nanobot.paths import write_private
 from nanobot.specs import CommandSpec
@@ -27,11 +29,13 @@ from nanobot_gateway.channel import Accepted, Outgoing
 from nanobot_gateway.channels import Channels
 from nanobot_gateway.commands import offer, orders
 from nanobot_gateway.delivery import Manners, Place
-from nanobot_gateway.intake import Desk, Intake
+from nanobot_gateway.desk import GatewayDesk, Office, result_of
+from nanobot_gateway.intake import Intake, Reception
 from nanobot_gateway.live import Live
 from nanobot_gateway.locking import held
 from nanobot_gateway.outbox import Outbox, lane_of, row_of
 from nanobot_gateway.pairing import PairingStore
+from nanobot_gateway.questions import Questions
 from nanobot_gateway.service import Health
 from nanobot_gateway.services import Facilities, Services
 from nanobot_gateway.sessions import Sessions
@@ -69,18 +73,29 @@ class Gateway:
             store=store,
             outbox=self.outbox,
             clock=clock,
-            agent=lambda name: self.intake.desk.agents.profile(name),
+            report=self._report,
         )
-        self.sessions = Sessions(crew)
-        desk = Desk(
+        self.sessions = Sessions(crew, lambda: self._defaults.max_concurrent_subagents)
+        questions = Questions(store)
+        reception = Reception(
             gate=Gate(self.pairing),
             offer_pairing=lambda channel, sender: offer(self.pairing, channel, sender),
             orders=orders(self.sessions, self.pairing, restart),
             commands=self._commands,
             agents=_agents(self.parts.config),
-            unified=self.parts.config.core.agents.defaults.unified_session,
+            questions=questions,
+            unified=self._defaults.unified_session,
         )
-        self.intake = Intake(desk, self.sessions, self._codec)
+        self.intake = Intake(reception, self.sessions, self._codec)
+        self.office = Office(
+            store=store,
+            outbox=self.outbox,
+            intake=self.intake,
+            sessions=self.sessions,
+            questions=questions,
+            manners=lambda name: self.channels.manners(name),
+            silent=_SILENT,
+        )
         self.channels = Channels(
             self.parts,
             self.outbox,
@@ -96,6 +111,10 @@ class Gateway:
         self.services = Services(self.parts, facilities, clock, self._changed)
         self._writing: asyncio.TimerHandle | None = None
 
+    @property
+    def _defaults(self) -> Defaults:
+        return self.parts.config.core.agents.defaults
+
     def _commands(self) -> Mapping[str, CommandSpec]:
         found = (plugin.spec for plugin in self.parts.registry.usable("commands"))
         return {spec.name: spec for spec in found if isinstance(spec, CommandSpec)}
@@ -106,15 +125,18 @@ class Gateway:
         """Take up what an earlier process left, then connect."""
         self.channels.plan()
         await self.outbox.recover()
+        await self.office.questions.load()
         for row in await self.store.unfinished():
             try:
-                inbound, answers, agent = self._codec.read_inbound(row)
+                inbound, answers, profile = self._codec.read_inbound(row)
             except UNREADABLE as error:
                 log.get(id=row.id).error("message_unreadable", reason=describe(error))
                 continue
-            manners = self.channels.manners(lane_of(inbound.target)) or _SILENT
+            if await self.intake.is_answer(inbound):
+                continue
+            manners = self._manners(inbound)
             place = Place(target=inbound.target, session_key=row.session_key, answers=answers)
-            self.sessions.put(Work(inbound=inbound, place=place, manners=manners, agent=agent))
+            self.sessions.put(Work(inbound=inbound, place=place, manners=manners, profile=profile))
         self.channels.start()
         self.services.start()
         self._write_status()
@@ -162,8 +184,8 @@ class Gateway:
         else:
             self._live.take(new)
             self.parts, self.notices = new.opened.parts, new.opened.notices
-        unified = config.core.agents.defaults.unified_session
-        self.intake.desk = replace(self.intake.desk, agents=agents, unified=unified)
+        unified = self._defaults.unified_session
+        self.intake.reception = replace(self.intake.reception, agents=agents, unified=unified)
         touched = await self.channels.reload(self.parts)
         touched += await self.services.reload(self.parts)
         self._changed()
@@ -172,8 +194,16 @@ class Gateway:
     # --- for services ---------------------------------------------------------------------------
 
     async def _submit(self, inbound: Inbound) -> Accepted:
-        manners = self.channels.manners(lane_of(inbound.target)) or _SILENT
-        return await self.intake.submit(inbound, manners)
+        return await self.intake.submit(inbound, self._manners(inbound))
+
+    async def _report(self, task: Inbound, end: TurnFinished) -> None:
+        """Hand what a subagent came to to the session that sent it."""
+        await self._submit(result_of(task, end))
+
+    def _manners(self, inbound: Inbound) -> Manners:
+        """Return how the turn of a message is shown: a subagent's not at all."""
+        found = None if inbound.parent else self.channels.manners(lane_of(inbound.target))
+        return found or _SILENT
 
     async def _send(self, message: Outgoing) -> None:
         await self.store.finish([], [row_of(message)])
@@ -243,7 +273,8 @@ async def open_gateway(
     """
     clock = clock or SystemClock()
     with held(config.instance(workspace)):
-        live = Live(workspace, clock)
+        running: list[Gateway] = []
+        live = Live(workspace, clock, partial(GatewayDesk, office=lambda: running[0].office))
         await live.open(config)
         try:
             async with _store(live.opened.parts) as store:
@@ -251,6 +282,7 @@ async def open_gateway(
                 if trouble:
                     raise StorageError(trouble)
                 gateway = Gateway(live, store, clock, restart)
+                running.append(gateway)
                 await gateway.start()
                 try:
                     yield gateway

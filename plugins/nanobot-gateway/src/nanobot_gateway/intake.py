@@ -12,6 +12,7 @@ from nanobot import log
 from nanobot.context import Clock
 from nanobot.errors import NanobotError, StorageError
 from nanobot.messages import Inbound, Origin, Principal, Role, Target, text_of
+from nanobot.profile import Profile
 from nanobot.specs import CommandSpec
 
 from nanobot_gateway.access import Entry, Gate, name_of
@@ -21,6 +22,7 @@ from nanobot_gateway.channel import Accepted, Incoming, Outgoing, Verdict
 from nanobot_gateway.config import ChannelConfig
 from nanobot_gateway.delivery import Manners, Place
 from nanobot_gateway.outbox import row_of
+from nanobot_gateway.questions import Questions
 from nanobot_gateway.sessions import Sessions
 from nanobot_gateway.store import InboxRow
 from nanobot_gateway.wire import Codec
@@ -66,7 +68,7 @@ Handler = Callable[[Order], Awaitable[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class Reception:
     """What the intake works with.
 
     Args:
@@ -75,6 +77,7 @@ class Desk:
         orders: The gateway's own commands by name.
         commands: All slash commands by name, for their roles.
         agents: The named agents, and where they answer.
+        questions: What turns wait to be answered.
         unified: All chats share one session.
     """
 
@@ -83,6 +86,7 @@ class Desk:
     orders: Mapping[str, Handler]
     commands: Callable[[], Mapping[str, CommandSpec]]
     agents: Agents
+    questions: Questions
     unified: bool = False
 
 
@@ -90,13 +94,13 @@ class Intake:
     """Takes what channels and services bring.
 
     Args:
-        desk: What it works with.
+        reception: What it works with.
         sessions: Where messages go.
         codec: Encodes them for the store.
     """
 
-    def __init__(self, desk: Desk, sessions: Sessions, codec: Codec) -> None:
-        self.desk = desk
+    def __init__(self, reception: Reception, sessions: Sessions, codec: Codec) -> None:
+        self.reception = reception
         self._sessions = sessions
         self._codec = codec
         self._reminded: dict[tuple[str, str], float] = {}
@@ -115,10 +119,10 @@ class Intake:
         Raises:
             StorageError: It can not be stored at the moment; nothing happened.
         """
-        desk = self.desk
+        here = self.reception
         if self.closed:
             raise StorageError("the gateway is stopping; it comes in at the next start")
-        decision = desk.gate.decide(message, account.channel, account.account, account.section)
+        decision = here.gate.decide(message, account.channel, account.account, account.section)
         if decision.entry is Entry.IGNORED:
             self.counts["ignored"] += 1
             return Accepted(verdict=Verdict.IGNORED, reason=decision.reason)
@@ -138,7 +142,7 @@ class Intake:
         reply_to = "" if message.direct else message.id
         place = Place(target=target, session_key=key, answers=message.id, reply_to=reply_to)
         name, arguments = command_of(text_of(message.parts))
-        if name in desk.orders:
+        if name in here.orders:
             order = Order(arguments=arguments, session_key=key, principal=decision.principal)
             await self._command(name, order, place, message)
             return Accepted(verdict=Verdict.COMMAND, session_key=key, turn=message.id)
@@ -162,32 +166,40 @@ class Intake:
             inbound=inbound,
             place=place,
             manners=account.manners,
-            agent=desk.agents.chosen(target, sender, message.places),
+            profile=here.agents.chosen(target, sender, message.places),
         )
         return await self._keep(work, _key(account.name, message.chat, message.id))
 
     def admits(self, account: Account, message: Incoming) -> bool:
         """Tell whether a message would be let in; nothing is stored, counted or answered."""
-        found = self.desk.gate.decide(message, account.channel, account.account, account.section)
+        found = self.reception.gate.decide(
+            message, account.channel, account.account, account.section
+        )
         return found.entry is Entry.ADMITTED
 
     def _session_key(self, account: Account, message: Incoming) -> str:
         if message.session:
             return f"{account.name}:{message.session}"
-        if self.desk.unified:
+        if self.reception.unified:
             return "unified:default"
         return f"{account.name}:{message.chat}" + (f":{message.thread}" if message.thread else "")
 
     # --- from services --------------------------------------------------------------------------
 
-    async def submit(self, inbound: Inbound, manners: Manners) -> Accepted:
-        """Store a message that a service makes, under its own id, and hand it to its session."""
+    async def submit(
+        self, inbound: Inbound, manners: Manners, profile: Profile | None = None
+    ) -> Accepted:
+        """Store a message that a service makes, under its own id, and hand it to its session.
+
+        Args:
+            profile: Who answers it, None for whoever answers in its chat.
+        """
         place = Place(target=inbound.target, session_key=inbound.session_key, answers="")
         work = Work(
             inbound=replace(inbound, stored=True),
             place=place,
             manners=manners,
-            agent=self.desk.agents.chosen(inbound.target),
+            profile=profile or self.reception.agents.chosen(inbound.target),
         )
         return await self._keep(work, _key("", "", inbound.id))
 
@@ -197,7 +209,7 @@ class Intake:
             id=inbound.id,
             key=unique,
             session_key=inbound.session_key,
-            payload=self._codec.inbound(inbound, place.answers, work.agent),
+            payload=self._codec.inbound(inbound, place.answers, work.profile),
         )
         try:
             new = await self._sessions.crew.store.accept(row)
@@ -209,10 +221,21 @@ class Intake:
             key = inbound.session_key
             return Accepted(verdict=Verdict.DUPLICATE, session_key=key, turn=place.answers)
         self.counts["accepted"] += 1
+        if await self.is_answer(inbound):
+            return Accepted(
+                verdict=Verdict.JOINED, session_key=inbound.session_key, turn=place.answers
+            )
         joins = self._sessions.busy(inbound.session_key)
         turn = self._sessions.put(work)
         verdict = Verdict.JOINED if joins else Verdict.TURN
         return Accepted(verdict=verdict, session_key=inbound.session_key, turn=turn)
+
+    async def is_answer(self, inbound: Inbound) -> bool:
+        """Take a stored message as the answer to a question that a turn waits on, if it is one."""
+        if not await self.reception.questions.take(inbound):
+            return False
+        await self._sessions.crew.store.finish([inbound.id])
+        return True
 
     def _excuse(self, place: Place, manners: Manners, error: StorageError) -> None:
         """Tell a chat, now and then, that nothing can be taken; channels with events do it."""
@@ -236,20 +259,20 @@ class Intake:
 
     async def _command(self, name: str, order: Order, place: Place, message: Incoming) -> None:
         self.counts["commands"] += 1
-        spec = self.desk.commands().get(name)
+        spec = self.reception.commands().get(name)
         needed = spec.role if spec else Role.OWNER
         if not order.principal.role.allows(needed):
             reply = f"/{name} is for {needed}s only."
         else:
             try:
-                reply = await self.desk.orders[name](order)
+                reply = await self.reception.orders[name](order)
             except NanobotError as error:
                 reply = f"⚠ {error}"
         await self.say(reply, place, f"command:{uuid.uuid4().hex}")
 
     def _at_once(self, name: str, session_key: str) -> bool:
         """Tell whether a command is answered although a turn runs in its session."""
-        spec = self.desk.commands().get(name)
+        spec = self.reception.commands().get(name)
         return spec is not None and spec.while_running and self._sessions.busy(session_key)
 
     async def say(self, text: str, place: Place, id: str) -> None:
@@ -271,7 +294,7 @@ class Intake:
             return
         place = Place(target=target, session_key="", answers=message.id)
         try:
-            text = self.desk.offer_pairing(account.name, message.sender)
+            text = self.reception.offer_pairing(account.name, message.sender)
             if text:
                 await self.say(text, place, f"pairing:{uuid.uuid4().hex}")
         except StorageError as error:  # a stranger must not hold up the others

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nanobot import log
-from nanobot.admin import Config, Opened, open_instance
+from nanobot.admin import Config, HostDesk, Opened, open_instance
 from nanobot.context import Clock
 from nanobot.errors import ConfigError, describe
 from nanobot.events import TurnEvent
@@ -33,11 +33,15 @@ class Live:
     Args:
         workspace: Workspace in place of the configured one.
         clock: The time.
+        desk: Makes the desk of an instance.
     """
 
-    def __init__(self, workspace: Path | None, clock: Clock) -> None:
+    def __init__(
+        self, workspace: Path | None, clock: Clock, desk: Callable[[Config, Clock], HostDesk]
+    ) -> None:
         self._workspace = workspace
         self._clock = clock
+        self._desk = desk
         self._current: _Instance
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -103,7 +107,11 @@ class Live:
     async def _open(self, config: Config) -> _Instance:
         stack = AsyncExitStack()
         opening = open_instance(
-            config, workspace=self._workspace, clock=self._clock, kinds=("kinds",)
+            config,
+            workspace=self._workspace,
+            clock=self._clock,
+            kinds=("kinds",),
+            desk=self._desk,
         )
         return _Instance(opened=await stack.enter_async_context(opening), stack=stack)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable
 from contextlib import aclosing
 
 from nanobot.errors import NanobotError
@@ -17,15 +19,33 @@ class Sessions:
 
     Args:
         crew: What all actors share.
+        tasks: Returns how many subagents of a session may work at a time.
     """
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, tasks: Callable[[], int]) -> None:
         self.crew = crew
         self._actors: dict[str, Actor] = {}
+        self._tasks = tasks
+        self._children: defaultdict[str, set[str]] = defaultdict(set)
+        self._queued: defaultdict[str, deque[Work]] = defaultdict(deque)
         self.turns = 0
+        self.suspended = False
+        """Turns are cut off only to go on later."""
 
     def put(self, work: Work) -> str:
-        """Hand a stored message to its session; returns whose turn it may join."""
+        """Hand a stored message to its session; returns whose turn it may join.
+
+        Work for a subagent waits while as many as may work for its session do.
+        """
+        parent = work.inbound.parent
+        if parent:
+            if len(self._children[parent]) >= self._tasks():
+                self._queued[parent].append(work)
+                return ""
+            self._children[parent].add(work.inbound.session_key)
+        return self._start(work)
+
+    def _start(self, work: Work) -> str:
         key = work.inbound.session_key
         actor = self._actors.get(key)
         if actor is None:
@@ -50,9 +70,22 @@ class Sessions:
         return actor is not None and actor.busy
 
     async def stop(self, key: str) -> int:
-        """Stop what runs in a session, and forget what waits; return how many turns that was."""
+        """Stop what runs in a session, its subagents too, and forget what waits.
+
+        Returns:
+            How many turns that was.
+        """
+        queued = [work.inbound.id for work in self._queued.pop(key, ())]
+        if queued:
+            await self.crew.store.finish(queued)
+        stopped = [await self.stop(child) for child in sorted(self._children.get(key, ()))]
         actor = self._actors.get(key)
-        return await actor.stop() if actor else 0
+        return sum(stopped) + (await actor.stop() if actor else 0)
+
+    def spoke(self, key: str) -> None:
+        """Note that the running turn of a session has spoken in its chat by itself."""
+        if key in self._actors:
+            self._actors[key].spoke = True
 
     @property
     def active(self) -> int:
@@ -62,7 +95,8 @@ class Sessions:
     @property
     def waiting(self) -> int:
         """Return how many messages wait for the turn before them."""
-        return sum(actor.waiting for actor in self._actors.values())
+        queued = sum(map(len, self._queued.values()))
+        return queued + sum(actor.waiting for actor in self._actors.values())
 
     async def drained(self) -> None:
         """Wait until no session has anything to do."""
@@ -71,9 +105,18 @@ class Sessions:
 
     async def abandon(self) -> None:
         """End all turns at once; what is stored goes on when the gateway is back."""
+        self.suspended = True
+        self._queued.clear()
         await asyncio.gather(*(actor.abandon() for actor in list(self._actors.values())))
         self._actors.clear()
 
     def _forget(self, actor: Actor) -> None:
         if self._actors.get(actor.key) is actor:
             del self._actors[actor.key]
+        for parent, children in list(self._children.items()):
+            if actor.key in children:
+                children.discard(actor.key)
+                if not children:
+                    del self._children[parent]
+                if self._queued.get(parent):
+                    self.put(self._queued[parent].popleft())

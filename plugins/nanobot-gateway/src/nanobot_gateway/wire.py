@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from nanobot.messages import (
     Trust,
 )
 from nanobot.paths import write_private
+from nanobot.profile import Profile
 
 from nanobot_gateway.channel import Outgoing
 from nanobot_gateway.store import InboxRow, OutboxRow
@@ -42,12 +44,12 @@ class Codec:
 
     # --- in -------------------------------------------------------------------------------------
 
-    def inbound(self, message: Inbound, answers: str, agent: str) -> bytes:
+    def inbound(self, message: Inbound, answers: str, profile: Profile | None = None) -> bytes:
         """Encode a message that came in.
 
         Args:
             answers: The platform's id of it.
-            agent: Name of the agent that answers it.
+            profile: Who answers it.
 
         Raises:
             StorageError: A picture could not be written.
@@ -62,12 +64,13 @@ class Codec:
             "origin": _unless(str(message.origin), str(Origin.USER)),
             "reply_to": message.reply_to,
             "answers": answers,
-            "agent": agent,
+            "parent": message.parent,
+            "profile": _profile(profile) if profile else None,
             "from": _unless([who.channel, who.account], _lane(message.target)),
         }
         return _dump(data)
 
-    def read_inbound(self, row: InboxRow) -> tuple[Inbound, str, str]:
+    def read_inbound(self, row: InboxRow) -> tuple[Inbound, str, Profile | None]:
         """Decode a message that came in, the platform's id of it, and who answers it."""
         data = json.loads(row.payload)
         target = _read_target(data)
@@ -84,8 +87,10 @@ class Codec:
             origin=Origin(data.get("origin", Origin.USER)),
             reply_to=data.get("reply_to", ""),
             stored=True,
+            parent=data.get("parent", ""),
         )
-        return message, data.get("answers", ""), data.get("agent", "")
+        given = data.get("profile")
+        return message, data.get("answers", ""), _read_profile(given) if given else None
 
     def _part(self, part: Part) -> dict[str, Any]:
         if isinstance(part, Text):
@@ -151,6 +156,25 @@ class Codec:
             answers=data.get("answers", ""),
             shown=data.get("shown", False),
         )
+
+
+def _profile(profile: Profile) -> dict[str, Any]:
+    data = {field.name: getattr(profile, field.name) for field in fields(profile)}
+    data["workspace"] = str(profile.workspace) if profile.workspace else None
+    return {key: value for key, value in data.items() if value}
+
+
+def _read_profile(data: dict[str, Any]) -> Profile:
+    workspace = data.get("workspace")
+    return Profile(
+        name=data.get("name", ""),
+        preset=data.get("preset", ""),
+        tools=tuple(data.get("tools", ())),
+        instructions=data.get("instructions", ""),
+        skills=tuple(data.get("skills", ())),
+        workspace=Path(workspace) if workspace else None,
+        max_iterations=data.get("max_iterations"),
+    )
 
 
 def _trust(part: Part, usual: Trust) -> dict[str, str]:

@@ -49,7 +49,7 @@ class Models:
         defaults = self._config.core.agents.defaults
         fallbacks = await self._fallbacks(defaults)
         made: dict[str, tuple[ModelChoice, ...]] = {}
-        for name, setting in self._config.core.model_presets.items():
+        for name, setting in self._named(defaults).items():
             try:
                 made[name] = (await self._choice(setting), *fallbacks)
             except NanobotError as error:
@@ -66,6 +66,17 @@ class Models:
             named = {"model": model, "provider": "auto"} if model else {}
             made[""] = (await self._choice(defaults.model_copy(update=named)), *fallbacks)
         return made
+
+    def _named(self, defaults: Defaults) -> Mapping[str, Preset]:
+        """Return the presets, and the models that subagents name by their id, under that id."""
+        core = self._config.core
+        models = (kind.model for kind in core.agents.subagent_profiles.values())
+        shared = {
+            name: getattr(defaults, name)
+            for name in ("max_tokens", "context_window_tokens", "temperature", "reasoning_effort")
+        }
+        own = {m: Preset(model=m, **shared) for m in models if m and m not in core.model_presets}
+        return {**core.model_presets, **own}
 
     async def _fallbacks(self, defaults: Defaults) -> tuple[ModelChoice, ...]:
         choices = []
