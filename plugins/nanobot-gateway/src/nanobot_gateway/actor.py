@@ -102,6 +102,12 @@ class Actor:
         """Return how many messages wait."""
         return len(self._waiting)
 
+    @property
+    def messages(self) -> list[str]:
+        """Return the ids of all messages that are not done with."""
+        current = [self._current] if self._current else []
+        return [work.inbound.id for work in (*current, *self._joined, *self._waiting)]
+
     def take(self) -> Sequence[Inbound]:
         """Return messages that join the running turn (`nanobot.engine.FollowUps`).
 

@@ -86,8 +86,9 @@ class GatewayDesk(HostDesk):
             text=question.text,
             buttons=tuple((choice,) for choice in question.choices),
         )
+        before = office.sessions.messages(question.turn.scope.session_key)
         try:
-            waiting = await office.questions.put(question)
+            waiting = await office.questions.put(question, before)
             if not waiting.done() and await office.store.delivery(message.id) is None:
                 await office.store.finish([], [row_of(message)])
                 office.outbox.put(message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nanobot.desk import Question
@@ -26,15 +26,17 @@ class _Open:
 
     Args:
         who: Channel, account and user who are asked.
+        before: Ids of messages that were there before it: they are no answers.
     """
 
     id: str
     session_key: str
     who: tuple[str, str, str]
     choices: tuple[str, ...]
+    before: tuple[str, ...]
 
     def encoded(self) -> bytes:
-        return json.dumps([self.session_key, self.who, self.choices]).encode()
+        return json.dumps([self.session_key, self.who, self.choices, self.before]).encode()
 
 
 class Questions:
@@ -52,16 +54,21 @@ class Questions:
     async def load(self) -> None:
         """Take up what an earlier process asked."""
         for id, value in (await self._store.items(QUESTIONS)).items():
-            session_key, who, choices = json.loads(value)
+            session_key, who, choices, before = json.loads(value)
             self._open[id] = _Open(
                 id=id,
                 session_key=session_key,
                 who=(who[0], who[1], who[2]),
                 choices=tuple(choices),
+                before=tuple(before),
             )
 
-    async def put(self, question: Question) -> asyncio.Future[str]:
-        """Keep a question; return its answer to come, or the one that has come already."""
+    async def put(self, question: Question, before: Sequence[str]) -> asyncio.Future[str]:
+        """Keep a question; return its answer to come, or the one that has come already.
+
+        Args:
+            before: Ids of the session's messages that can not be meant as answers.
+        """
         scope, id = question.turn.scope, question.id
         waiting = self._waiting[id] = asyncio.get_running_loop().create_future()
         kept = (await self._store.items(ANSWERS)).get(id)
@@ -74,6 +81,7 @@ class Questions:
                 session_key=scope.session_key,
                 who=_who(scope.principal),
                 choices=question.choices,
+                before=tuple(before),
             )
             await self._store.put(QUESTIONS, id, asked.encoded())
             self._open[id] = asked
@@ -97,7 +105,7 @@ class Questions:
         who = _who(inbound.principal)
         here = (inbound.session_key, who)
         asked = next((q for q in self._open.values() if (q.session_key, q.who) == here), None)
-        if asked is None:
+        if asked is None or inbound.id in asked.before:
             return False
         answer = chosen(text, asked.choices)
         await self._store.put(ANSWERS, asked.id, answer.encode("utf-8", "surrogatepass"))

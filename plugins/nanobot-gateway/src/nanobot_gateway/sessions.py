@@ -82,6 +82,11 @@ class Sessions:
         actor = self._actors.get(key)
         return sum(stopped) + (await actor.stop() if actor else 0)
 
+    def messages(self, key: str) -> list[str]:
+        """Return the ids of a session's messages that are not done with."""
+        actor = self._actors.get(key)
+        return actor.messages if actor else []
+
     def spoke(self, key: str) -> None:
         """Note that the running turn of a session has spoken in its chat by itself."""
         if key in self._actors:
