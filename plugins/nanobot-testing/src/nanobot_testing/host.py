@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from nanobot import log
 from nanobot.context import Network, PluginContext
+from nanobot.desk import Desk, NoDesk
 from nanobot.messages import Origin, Principal, Role, Scope, Target, Turn, Workspace
 from nanobot.specs import Spec
 
@@ -54,12 +55,18 @@ def load_spec(plugin: str) -> Any:
 
 
 def make_context(
-    spec: Spec, folder: Path, *, plugin: str = "", allowed: tuple[str, ...] = ()
+    spec: Spec,
+    folder: Path,
+    *,
+    plugin: str = "",
+    allowed: tuple[str, ...] = (),
+    desk: Desk | None = None,
 ) -> PluginContext:
     """Return a context whose data folder lies below the given folder.
 
     Args:
         allowed: Private networks that the plugin may reach, as ``tools.ssrfWhitelist`` has them.
+        desk: What the host does for tools; None for a host that does nothing.
     """
     name = plugin or spec.name
     return PluginContext(
@@ -68,6 +75,7 @@ def make_context(
         data=folder / "data" / name,
         options=spec.options,
         network=Network(allowed=allowed),
+        desk=desk or NoDesk(),
     )
 
 
