@@ -21,6 +21,8 @@ _SINGULAR = {
     "prompts": "prompt",
     "routers": "router",
     "observers": "observer",
+    "enrichers": "enricher",
+    "images": "image",
 }
 STANDARD_PARTS = (
     "nanobot-cli-admin",

@@ -145,11 +145,14 @@ class Workspace:
         restricted: True to refuse everything outside the root.
         denied: Folders and files that are refused even when unrestricted: the instance's own data
             and transcripts. The root itself is allowed where it lies within one.
+        readable: Folders that may be read, though not written, wherever they lie: files that came
+            in with messages.
     """
 
     root: Path
     restricted: bool = False
     denied: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

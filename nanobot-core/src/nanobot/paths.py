@@ -41,6 +41,11 @@ class Instance:
         """Return the folder that long tool results are moved to."""
         return self.workspace / ".nanobot" / "tool-results"
 
+    @property
+    def media(self) -> Path:
+        """Return the folder of files that came in with messages."""
+        return self.data / "media"
+
     def plugin_data(self, plugin: str) -> Path:
         """Return the private folder of a plugin, by its id."""
         return self.data / "plugins" / plugin

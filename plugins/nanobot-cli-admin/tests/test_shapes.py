@@ -24,7 +24,6 @@ def told(config: Config) -> str:
         ("channels", []),
         ("channels.sendProgres", True),
         ("channels.sendMaxRetries", 11),
-        ("channels.transcriptionLanguage", "english"),
         ("gateway", 5),
         ("gateway.prot", 1),
         ("gateway.port", 0),

@@ -16,7 +16,7 @@ from nanobot import log
 from nanobot.admin import load
 from nanobot.errors import StorageError
 from nanobot.messages import Text
-from nanobot.specs import ToolSpec
+from nanobot.specs import Spec, ToolSpec
 from nanobot_gateway.channel import Accepted, DeliveryError, Incoming, Outgoing, Update
 from nanobot_gateway.config import ChannelConfig
 from nanobot_gateway.gateway import Gateway, open_gateway
@@ -78,7 +78,7 @@ class Phone:
             id=id or f"m{self._bench.said}",
             sender=user,
             chat=more.pop("chat", user),
-            parts=(Text(text=text),),
+            parts=(Text(text=text), *more.pop("parts", ())),
             **more,
         )
         accepted: Accepted = await self.context.accept(message)
@@ -142,6 +142,21 @@ class Bench:
         self._patch.setitem(sys.modules, module.__name__, module)
         self.shop.install("tools.probe", module.__name__)
         self._ids.append("tools.probe")
+
+    def enricher(self, opened: Any) -> None:
+        """Install an enricher `ears`."""
+        module = ModuleType("nanobot_enricher_ears")
+
+        @asynccontextmanager
+        async def open_enricher(config: Any, context: Any) -> AsyncIterator[Any]:
+            yield opened
+
+        module.open_enricher = open_enricher  # type: ignore[attr-defined]
+        made = Spec(name="ears", factory="nanobot_enricher_ears:open_enricher")
+        self.shop.implement(module, "nanobot_enrichers", lambda: [made])
+        self._patch.setitem(sys.modules, module.__name__, module)
+        self.shop.install("enrichers.ears", module.__name__)
+        self._ids.append("enrichers.ears")
 
     def _channel(self) -> None:
         bench = self

@@ -190,6 +190,7 @@ def _settings(
             root=instance.workspace,
             restricted=config.core.tools.restrict_to_workspace,
             denied=(instance.data, instance.sessions),
+            readable=(instance.media,),
         ),
         sessions=instance.sessions,
         spill=instance.spill,

@@ -12,6 +12,8 @@ from nanobot.findings import Finding
 MOVES = {
     "agents.defaults.sessionTtlMinutes": "agents.defaults.idleCompactAfterMinutes",
     "channels.showToolProgress": "channels.sendToolHints",
+    "channels.transcriptionLanguage": "transcription.language",
+    "channels.transcriptionProvider": "transcription.provider",
     "tools.allowLocalPreviewAccess": "tools.webuiAllowLocalServiceAccess",
     "tools.exec.restrictToWorkspace": "tools.restrictToWorkspace",
     "tools.file": "tools.files",

@@ -12,7 +12,8 @@ ELSEWHERE = {
     "tools.mcpServers": ("tools", "mcp"),
     "tools.webuiAllowLocalServiceAccess": ("services", "webui"),
     "tools.webuiAllowRemotePackageInstall": ("services", "webui"),
-    "transcription": ("services", "transcription"),
+    "tools.imageGeneration": ("tools", "images"),
+    "transcription": ("enrichers", "speech"),
 }
 """Settings of plugins that do not stand at ``<kind>.<name>``, and whose they are."""
 

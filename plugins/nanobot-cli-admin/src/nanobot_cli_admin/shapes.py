@@ -48,10 +48,6 @@ class Channels(ConfigModel):
         3, ge=0, le=10, strict=True, description="Attempts to deliver a message."
     )
     extract_document_text: Flag = Field(True, description="Read and not used.")
-    transcription_provider: str = Field("groq", description="Older `transcription.provider`.")
-    transcription_language: str | None = Field(
-        None, pattern=r"^[a-z]{2,3}$", description="Older `transcription.language`."
-    )
 
 
 class Gateway(ConfigModel):

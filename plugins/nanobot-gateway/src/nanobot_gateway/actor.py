@@ -18,6 +18,7 @@ from nanobot.messages import Inbound, StopReason, text_of
 from nanobot.profile import Profile
 
 from nanobot_gateway.delivery import Manners, Place, Show
+from nanobot_gateway.enriching import Enriching
 from nanobot_gateway.outbox import Outbox, row_of
 from nanobot_gateway.store import Store, UsageRow
 
@@ -49,6 +50,7 @@ class Crew:
     """What all actors share.
 
     Args:
+        enriching: Makes more of a message before its turn.
         report: Tells the session that sent a subagent what came of its work.
     """
 
@@ -56,6 +58,7 @@ class Crew:
     store: Store
     outbox: Outbox
     clock: Clock
+    enriching: Enriching
     report: Callable[[Inbound, TurnFinished], Awaitable[None]]
 
 
@@ -117,7 +120,8 @@ class Actor:
         while self._waiting and len(joining) < MOST_AT_A_DRAIN:
             work = self._waiting[0]
             mine = self._current and _same(work, self._current)
-            if not mine or text_of(work.inbound.parts).lstrip().startswith("/"):
+            apart = not mine or self._crew.enriching.wanted(work.inbound)
+            if apart or text_of(work.inbound.parts).lstrip().startswith("/"):
                 break
             self._joined.append(self._waiting.popleft())
             joining.append(work.inbound)
@@ -190,9 +194,8 @@ class Actor:
         started = crew.clock.monotonic()
         try:
             end = await self._events(work, show)
-            if (
-                end.turn_id and end.turn_id == self._told
-            ):  # it had joined that turn before the process was killed
+            if end.turn_id and end.turn_id == self._told:
+                # Before the process was killed, it had joined a turn that has just been told again.
                 end = replace(end, content="", error="")
             self._ending = True
             if work.inbound.parent:
@@ -221,7 +224,9 @@ class Actor:
         """Show what happens and return how it ended; the end itself is shown once it is stored."""
         ended: TurnFinished | None = None
         try:
-            turn = self._crew.engine.handle(work.inbound, profile=work.profile, follow_ups=self)
+            parts = await self._crew.enriching.enrich(work.inbound.parts)
+            inbound = replace(work.inbound, parts=parts)
+            turn = self._crew.engine.handle(inbound, profile=work.profile, follow_ups=self)
             async with aclosing(turn) as stream:
                 async for event in stream:
                     if isinstance(event, TurnFinished):

@@ -160,7 +160,7 @@ class Channels:
                 accept=partial(self.accept, account),
                 admits=partial(self.admits, account),
                 ready=ready,
-                media=private_dir(self._parts.instance.data / "media" / name),
+                media=private_dir(self._parts.instance.media / name),
                 commands=self._commands,
             )
 

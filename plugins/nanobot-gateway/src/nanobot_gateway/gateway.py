@@ -30,6 +30,7 @@ from nanobot_gateway.channels import Channels
 from nanobot_gateway.commands import offer, orders
 from nanobot_gateway.delivery import Manners, Place
 from nanobot_gateway.desk import GatewayDesk, Office, result_of
+from nanobot_gateway.enriching import Enriching
 from nanobot_gateway.intake import Intake, Reception
 from nanobot_gateway.live import Live
 from nanobot_gateway.locking import held
@@ -66,13 +67,15 @@ class Gateway:
         self.pairing = PairingStore(self.parts.instance.data / "pairing.json", clock)
         self._clock = clock
         self._started = clock.now()
-        self._codec = Codec(self.parts.instance.data / "media" / "blobs")
+        self._codec = Codec(self.parts.instance.media / "blobs")
         self.outbox = Outbox(store, clock)
+        self._enriching = Enriching(lambda: self.parts)
         crew = Crew(
             engine=live,
             store=store,
             outbox=self.outbox,
             clock=clock,
+            enriching=self._enriching,
             report=self._report,
         )
         self.sessions = Sessions(crew, lambda: self._defaults.max_concurrent_subagents)
@@ -124,6 +127,7 @@ class Gateway:
     async def start(self) -> None:
         """Take up what an earlier process left, then connect."""
         self.channels.plan()
+        await self._enriching.open()
         await self.outbox.recover()
         await self.office.questions.load()
         for row in await self.store.unfinished():
@@ -184,6 +188,7 @@ class Gateway:
         else:
             self._live.take(new)
             self.parts, self.notices = new.opened.parts, new.opened.notices
+            await self._enriching.open()
         unified = self._defaults.unified_session
         self.intake.reception = replace(self.intake.reception, agents=agents, unified=unified)
         touched = await self.channels.reload(self.parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nanobot.hookspecs import hookspec
+from nanobot.specs import Spec
 
 from nanobot_gateway.specs import ChannelSpec, ServiceSpec, StoreSpec
 
@@ -25,6 +26,14 @@ class Services:
     @hookspec
     def nanobot_services(self) -> Iterable[ServiceSpec]:  # type: ignore[empty-body]
         """Return services. Entry-point group ``nanobot.v1.services``."""
+
+
+class Enrichers:
+    """Extension point ``enrichers``."""
+
+    @hookspec
+    def nanobot_enrichers(self) -> Iterable[Spec]:  # type: ignore[empty-body]
+        """Return enrichers of messages. Entry-point group ``nanobot.v1.enrichers``."""
 
 
 class Stores:

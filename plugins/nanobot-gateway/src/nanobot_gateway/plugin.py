@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from nanobot import hookimpl
 from nanobot.findings import AdviceRequest, Finding
 from nanobot.messages import Role
-from nanobot.specs import CommandSpec, KindSpec
+from nanobot.specs import CommandSpec, KindSpec, Spec
 
-from nanobot_gateway.hookspecs import Channels, Services, Stores
+from nanobot_gateway.hookspecs import Channels, Enrichers, Services, Stores
 from nanobot_gateway.specs import ChannelSpec, ServiceSpec, StoreSpec
 
 
@@ -19,6 +19,7 @@ def nanobot_kinds() -> Iterable[KindSpec]:
     """Open the kinds that plug into the gateway."""
     yield KindSpec(name="channels", hookspecs=Channels, spec=ChannelSpec, title="Chat apps")
     yield KindSpec(name="services", hookspecs=Services, spec=ServiceSpec, title="Services")
+    yield KindSpec(name="enrichers", hookspecs=Enrichers, spec=Spec, title="Enrichers")
     yield KindSpec(name="stores", hookspecs=Stores, spec=StoreSpec, title="Stores")
 
 
