@@ -191,6 +191,7 @@ class Outbox:
             except _Unknown:
                 await self._mark(item, Delivery.UNKNOWN, error="it was being sent in a crash")
                 log.get(lane=lane_of(message.target)).warning("delivery_unknown", id=message.id)
+                self.put(_cut_off(message), stored=False)
                 return self._count(Delivery.UNKNOWN)
             except Exception as error:
                 failure = error
@@ -221,8 +222,19 @@ class Outbox:
             log.get().warning("delivery_not_noted", reason=error.message)
 
 
+_CUT_OFF = (
+    "⚠ I was stopped while I sent my last message here. "
+    "If you can not see it, ask me to say it again."
+)
+
+
 class _Unknown(Exception):
     """Report a message of which nobody knows whether it was delivered."""
+
+
+def _cut_off(message: Outgoing) -> Outgoing:
+    """Return what a chat is told when nobody knows whether a message reached it."""
+    return Outgoing(id=f"{message.id}:unknown", target=message.target, text=_CUT_OFF)
 
 
 def _retryable(error: Exception) -> bool:
