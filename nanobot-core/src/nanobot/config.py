@@ -58,6 +58,12 @@ class ProviderConfig(PluginConfig):
     api_key: Secret | None = Field(
         default=None, description="The vendor's key; `${VAR}` reads it from the environment."
     )
+    api_keys: tuple[Secret, ...] = Field(
+        default=(), description="More keys, for when the vendor limits one."
+    )
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="Most requests a minute with one key; null for no limit."
+    )
     api_base: str | None = Field(default=None, description="Base URL in place of the vendor's own.")
     extra_headers: dict[str, str] = Field(
         default_factory=dict, description="HTTP headers to add to every request."

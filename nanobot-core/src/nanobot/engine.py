@@ -39,6 +39,7 @@ class ModelChoice:
         temperature: Sampling temperature, None for the vendor's default.
         effort: Reasoning effort, None for the vendor's default.
         context_block_limit: Explicit budget for the prompt in place of what the window leaves.
+        requests_per_minute: Most requests a minute with this choice's key, None for no limit.
     """
 
     provider: str
@@ -51,6 +52,12 @@ class ModelChoice:
     temperature: float | None = None
     effort: str | None = None
     context_block_limit: int | None = None
+    requests_per_minute: int | None = None
+
+    @property
+    def credential(self) -> str:
+        """Return what names the key that is used: two choices with the same share its limits."""
+        return self.alias or self.provider
 
     @property
     def budget(self) -> int:
@@ -70,6 +77,7 @@ class Limits:
         idle_timeout_s: Seconds that a model may be silent.
         max_turn_tokens: Billed tokens, None for no limit.
         max_tool_result_chars: Longer results move to a file.
+        persistent: Models that fail in passing are asked again until the turn's time is up.
     """
 
     max_iterations: int = 200
@@ -77,6 +85,7 @@ class Limits:
     idle_timeout_s: float = 300.0
     max_turn_tokens: int | None = None
     max_tool_result_chars: int = 16_000
+    persistent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

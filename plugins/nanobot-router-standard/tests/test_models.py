@@ -70,12 +70,12 @@ def test_a_named_provider_without_any_model(shop: Any) -> None:
 
 def test_a_provider_that_is_not_installed(shop: Any) -> None:
     _vendors(shop)
-    shop.defaults.update(provider="moonshot", model="kimi")
+    shop.defaults.update(provider="starlight", model="kimi")
     with pytest.raises(PluginMissing) as caught:
         shop.chosen()
-    assert "'moonshot' is not installed" in caught.value.message
+    assert "'starlight' is not installed" in caught.value.message
     assert caught.value.remedy == (
-        "pip install nanobot-provider-moonshot   "
+        "pip install nanobot-provider-starlight   "
         "Installed: azure_openai, deepseek, offline, openai."
     )
 
@@ -94,8 +94,8 @@ def test_a_provider_that_is_broken(shop: Any, how: str) -> None:
 
 def test_custom_does_not_serve_a_name_without_a_section(shop: Any) -> None:
     shop.sell("custom", needs_key=False, adopts=True)
-    shop.defaults.update(provider="moonshot", model="kimi")
-    with pytest.raises(PluginMissing, match="'moonshot' is not installed"):
+    shop.defaults.update(provider="starlight", model="kimi")
+    with pytest.raises(PluginMissing, match="'starlight' is not installed"):
         shop.chosen()
 
 
@@ -184,7 +184,7 @@ def test_a_model_whose_provider_has_no_key(shop: Any) -> None:
 
 @pytest.mark.parametrize(
     ("model", "hint"),
-    [("moonshot/kimi", "pip install nanobot-provider-moonshot"), ("kimi", "nanobot status")],
+    [("starlight/kimi", "pip install nanobot-provider-starlight"), ("kimi", "nanobot status")],
 )
 def test_a_model_that_nobody_knows(shop: Any, model: str, hint: str) -> None:
     """The offline provider does not answer in another model's name."""
@@ -479,7 +479,7 @@ def test_a_preset_that_is_not_there(shop: Any) -> None:
 
 def test_a_preset_that_can_not_be_used_is_left_out(shop: Any) -> None:
     _presets(shop)
-    shop.config["modelPresets"]["far"] = {"model": "m", "provider": "moonshot"}
+    shop.config["modelPresets"]["far"] = {"model": "m", "provider": "starlight"}
     presets = shop.presets()
     assert "far" not in presets and presets[""][0].model == "gpt-5"
     assert any("'far' can not be used" in notice for notice in shop.models.notices)
@@ -506,9 +506,9 @@ def test_fallbacks_by_name_and_in_place(shop: Any) -> None:
 
 def test_a_fallback_that_can_not_be_used_is_left_out(shop: Any) -> None:
     _presets(shop)
-    shop.defaults["fallbackModels"] = [{"model": "m", "provider": "moonshot"}, "fast"]
+    shop.defaults["fallbackModels"] = [{"model": "m", "provider": "starlight"}, "fast"]
     assert [choice.model for choice in shop.presets()[""]] == ["gpt-5", "gpt-mini"]
-    assert any("'moonshot' is not installed" in notice for notice in shop.models.notices)
+    assert any("'starlight' is not installed" in notice for notice in shop.models.notices)
 
 
 def test_nothing_is_told_twice(shop: Any) -> None:
@@ -516,3 +516,15 @@ def test_nothing_is_told_twice(shop: Any) -> None:
     shop.config["providers"] = {"azureOpenai": {"apiKey": "${NO_SUCH_VARIABLE}"}}
     shop.presets()
     assert len(shop.models.notices) == len(set(shop.models.notices)) == 1
+
+
+def test_a_vendor_with_several_keys_is_asked_with_each(shop: Any) -> None:
+    shop.sell("acme", default_model="m", keywords=("acme",))
+    shop.config["providers"] = {
+        "acme": {"apiKeys": ["key-one-1", "key-two-2", "key-three-3"], "requestsPerMinute": 9}
+    }
+    shop.defaults["model"] = "acme/m"
+    choices = shop.presets()[""]
+    assert [choice.credential for choice in choices] == ["acme", "acme#2", "acme#3"]
+    assert [c.section.api_key.reveal() for c in choices[1:]] == ["key-two-2", "key-three-3"]
+    assert {choice.requests_per_minute for choice in choices} == {9}

@@ -200,6 +200,7 @@ def _settings(
             turn_timeout_s=defaults.turn_timeout_s,
             max_turn_tokens=defaults.max_turn_tokens,
             max_tool_result_chars=defaults.max_tool_result_chars,
+            persistent=defaults.provider_retry_mode == "persistent",
         ),
         facts={
             "version": __version__,

@@ -38,6 +38,9 @@ class Sections:
                 value = self._environ[variable]
                 remember_secret(value)
                 section = section.model_copy(update={"api_key": Secret(value)})
+            if section.api_key is None and section.api_keys:
+                first, *rest = section.api_keys
+                section = section.model_copy(update={"api_key": first, "api_keys": tuple(rest)})
         return section
 
     def env_key(self, spec: ProviderSpec) -> str:

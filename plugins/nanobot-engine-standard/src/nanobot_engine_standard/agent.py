@@ -37,6 +37,7 @@ from nanobot_engine_standard.hooking import Hooks
 from nanobot_engine_standard.loop import Loop, Outcome
 from nanobot_engine_standard.model import ModelCaller, TimeIsUp, overrides
 from nanobot_engine_standard.observing import Observers
+from nanobot_engine_standard.policy import Policy
 from nanobot_engine_standard.resume import GIVEN_UP, MAX_RESUMES, Standing, standing
 from nanobot_engine_standard.session import Session
 from nanobot_engine_standard.sessions import Sessions
@@ -78,6 +79,7 @@ class Agent:
         self._middleware: list[Middleware] = []
         self._around_turn: list[Middleware] = []
         self._observers = Observers()
+        self._policy = Policy(clock)
         self._archive = Archive(settings.sessions)
         self._tool_tokens = tokens.OfTools()
 
@@ -380,9 +382,9 @@ class Agent:
             self.registry,
             self._middleware,
             turn,
-            self._clock,
+            self._policy,
             asked.choices,
-            limits.idle_timeout_s,
+            limits,
             asked.deadline,
         )
         toolbox = Toolbox(

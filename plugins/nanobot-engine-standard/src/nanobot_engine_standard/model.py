@@ -10,11 +10,11 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from nanobot import errors, log
-from nanobot.context import Clock
-from nanobot.engine import ModelChoice, Plugins
+from nanobot.engine import Limits, ModelChoice, Plugins
 from nanobot.errors import NanobotError, ProviderError
 from nanobot.errors import describe as _in_words
 from nanobot.events import Notice
@@ -23,10 +23,12 @@ from nanobot.middleware import Middleware, ModelNext
 from nanobot.provider import ModelEvent, ModelFinish, ModelRequest
 
 from nanobot_engine_standard.alarm import Alarm
+from nanobot_engine_standard.policy import Policy
 from nanobot_engine_standard.streams import closing
 
 ATTEMPTS = 4
 MAX_WAIT_S = 60.0
+_LONGEST_ROUND_S = 120.0  # between two rounds of all models, where failures are outwaited
 _FINAL = (errors.ContextOverflow, errors.ContentFiltered, errors.BadRequest)
 _STRAY = (Exception, SystemExit, asyncio.CancelledError)
 
@@ -46,8 +48,9 @@ class ModelCaller:
     """Asks the models of a turn.
 
     Args:
+        policy: What is known of the models.
         choices: The model to ask first and its fallbacks.
-        idle_timeout_s: Seconds that a model may be silent.
+        limits: Among them the seconds that a model may be silent.
         deadline: Loop time at which the turn is over.
     """
 
@@ -56,17 +59,17 @@ class ModelCaller:
         registry: Plugins,
         middleware: Sequence[Middleware],
         turn: Turn,
-        clock: Clock,
+        policy: Policy,
         choices: Sequence[ModelChoice],
-        idle_timeout_s: float,
+        limits: Limits,
         deadline: float,
     ) -> None:
         self._registry = registry
         self._middleware = [layer for layer in middleware if overrides(layer, "around_model")]
         self._turn = turn
-        self._clock = clock
+        self._policy = policy
         self._choices = choices
-        self._idle_timeout_s = idle_timeout_s
+        self._limits = limits
         self.deadline = deadline
 
     async def ask(self, request: ModelRequest) -> AsyncIterator[ModelEvent | Notice | Chosen]:
@@ -79,32 +82,73 @@ class ModelCaller:
             ProviderError: of the last candidate, once all have failed.
             TimeIsUp: The turn's time is up.
         """
+        if not self._choices:
+            raise errors.ConfigError("no model is configured", remedy="nanobot onboard")
+        for round in count():
+            try:
+                async with closing(self._round(request)) as events:
+                    async for event in events:
+                        yield event
+                return
+            except _AllFailed as failed:
+                wait = self._again(failed.last, round)
+                if wait is None:
+                    raise failed.last from None
+                yield Notice(
+                    kind="retry", text=f"{_short(failed.last)} Trying again in {wait:.0f} s."
+                )
+                await self._policy.clock.sleep(wait)
+
+    async def _round(self, request: ModelRequest) -> AsyncIterator[ModelEvent | Notice | Chosen]:
+        """Ask each choice in turn until one answers.
+
+        Raises:
+            _AllFailed: None did.
+        """
         last: NanobotError | None = None
-        for number, choice in enumerate(self._choices):
-            if number:
+        before: ModelChoice | None = None
+        choices = self._policy.ordered(self._choices)
+        for choice, after in zip(choices, [*choices[1:], None], strict=True):
+            if before and not _alike(before, choice):
                 assert last
                 name = f"{choice.provider}/{choice.model}"
                 yield Notice(kind="fallback", text=f"{_short(last)} Asking {name} instead.")
             yield Chosen(choice=choice)
             for attempt in range(1, ATTEMPTS + 1):
-                call = _Call(choice, self._idle_timeout_s, self.deadline)
+                call = _Call(choice, self._limits.idle_timeout_s, self.deadline)
                 try:
                     async with AsyncExitStack() as stack:
+                        await self._policy.pace(choice)
                         await call.open(stack, await self._stream(request, choice, stack))
                         while (event := await call.next()) is not None:
                             yield event
+                    self._policy.succeeded(choice)
                     yield call.end()
                     return
                 except NanobotError as error:
-                    final = _FINAL if number == 0 else errors.ContextOverflow
+                    final = errors.ContextOverflow if before else _FINAL
                     last, wait = error, self._wait(error, attempt)
                     if call.shown or (wait is None and isinstance(error, final)):
                         raise  # a wrong request is wrong for all; yet each fallback is asked once
-                if wait is None:
+                if wait is None or (after and _alike(choice, after) and _is_of_key(last)):
                     break
                 yield _retry(last, wait, attempt)
-                await self._clock.sleep(wait)
-        raise last or errors.ConfigError("no model is configured", remedy="nanobot onboard")
+                await self._policy.clock.sleep(wait)
+            assert last
+            self._policy.failed(choice, last)
+            before = choice
+        assert last
+        raise _AllFailed(last)
+
+    def _again(self, error: NanobotError, round: int) -> float | None:
+        """Return the seconds until all are asked again, None where that is not wanted."""
+        if not self._limits.persistent or not isinstance(error, ProviderError):
+            return None
+        if not error.retryable:
+            return None
+        wait = min(_LONGEST_ROUND_S, float(2 ** min(round + 3, 10)))
+        left = self.deadline - asyncio.get_running_loop().time()
+        return wait if left > wait else None
 
     async def _stream(
         self, request: ModelRequest, choice: ModelChoice, stack: AsyncExitStack
@@ -136,6 +180,14 @@ class ModelCaller:
         wait = _pause(error, attempt)
         left = max(self.deadline - asyncio.get_running_loop().time(), 0.0)
         return None if wait > MAX_WAIT_S or left < wait else wait
+
+
+class _AllFailed(Exception):
+    """Report that no choice has answered; `last` is why the last one did not."""
+
+    def __init__(self, last: NanobotError) -> None:
+        super().__init__()
+        self.last = last
 
 
 class _Call:
@@ -246,6 +298,16 @@ def _pause(error: ProviderError, attempt: int) -> float:
     if error.retry_after is not None and error.retry_after >= 0:  # false for NaN
         return error.retry_after + 0.1
     return float(2 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
+
+
+def _alike(one: ModelChoice, other: ModelChoice) -> bool:
+    """Tell whether two choices are the same model, asked with different keys."""
+    return (one.provider, one.model) == (other.provider, other.model)
+
+
+def _is_of_key(error: NanobotError) -> bool:
+    """Tell whether another key may help."""
+    return isinstance(error, errors.RateLimitError | errors.AuthError | errors.QuotaError)
 
 
 def _short(error: NanobotError) -> str:

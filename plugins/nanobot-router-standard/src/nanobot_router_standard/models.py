@@ -51,7 +51,7 @@ class Models:
         made: dict[str, tuple[ModelChoice, ...]] = {}
         for name, setting in self._named(defaults).items():
             try:
-                made[name] = (await self._choice(setting), *fallbacks)
+                made[name] = (*await self._choices(setting), *fallbacks)
             except NanobotError as error:
                 self._tell(f"model preset {name!r} can not be used: {error.message}")
         active = preset or ("" if model else defaults.model_preset or "")
@@ -64,7 +64,7 @@ class Models:
             made[""] = made[active]
         else:
             named = {"model": model, "provider": "auto"} if model else {}
-            made[""] = (await self._choice(defaults.model_copy(update=named)), *fallbacks)
+            made[""] = (*await self._choices(defaults.model_copy(update=named)), *fallbacks)
         return made
 
     def _named(self, defaults: Defaults) -> Mapping[str, Preset]:
@@ -79,27 +79,29 @@ class Models:
         return {**core.model_presets, **own}
 
     async def _fallbacks(self, defaults: Defaults) -> tuple[ModelChoice, ...]:
-        choices = []
+        choices: list[ModelChoice] = []
         for setting in defaults.fallback_models:
             try:
-                choices.append(await self._fallback(setting, defaults))
+                choices += await self._fallback(setting, defaults)
             except NanobotError as error:
                 self._tell(f"a fallback model can not be used: {error.message}")
         return tuple(choices)
 
-    async def _fallback(self, setting: str | Fallback, defaults: Defaults) -> ModelChoice:
+    async def _fallback(
+        self, setting: str | Fallback, defaults: Defaults
+    ) -> tuple[ModelChoice, ...]:
         if isinstance(setting, str):
             preset = self._config.core.model_presets.get(setting)
             if preset is None:
                 raise ConfigError(f"agents.defaults.fallbackModels: no preset {setting!r}")
-            return await self._choice(preset)
+            return await self._choices(preset)
         inherited = {
             name: getattr(setting, name)
             if getattr(setting, name) is not None
             else getattr(defaults, name)
             for name in ("max_tokens", "context_window_tokens", "temperature")
         }
-        return await self._choice(
+        return await self._choices(
             Preset(
                 model=setting.model,
                 provider=setting.provider,
@@ -108,21 +110,33 @@ class Models:
             )
         )
 
-    async def _choice(self, setting: Preset | Defaults) -> ModelChoice:
+    async def _choices(self, setting: Preset | Defaults) -> tuple[ModelChoice, ...]:
+        """Return a model once for each key of its provider."""
         route = await self.route(setting.model or "", setting.provider)
         plugin, alias = self._plugin(route.provider)
-        return ModelChoice(
+        section = self._sections.named(plugin.spec, "providers", alias)
+        first = ModelChoice(
             provider=plugin.spec.name,
             model=route.model,
             reason=route.reason,
-            section=self._sections.named(plugin.spec, "providers", alias) if alias else None,
+            section=section if alias else None,
             alias=alias,
+            requests_per_minute=getattr(section, "requests_per_minute", None),
             max_tokens=setting.max_tokens,
             window=setting.context_window_tokens,
             temperature=setting.temperature,
             effort=setting.reasoning_effort,
             context_block_limit=getattr(setting, "context_block_limit", None),
         )
+        others = (
+            replace(
+                first,
+                section=section.model_copy(update={"api_key": key}),
+                alias=f"{alias or plugin.spec.name}#{number}",
+            )
+            for number, key in enumerate(getattr(section, "api_keys", ()), 2)
+        )
+        return first, *others
 
     # --- routing --------------------------------------------------------------------------------
 
