@@ -14,14 +14,16 @@ from nanobot._names import STANDARD_PARTS
 HEADINGS = ("## Install", "## Configuration", "## Permissions", "## Limits", "## Removal")
 TIERS = ("bronze", "silver", "gold")
 LIBRARIES = {
-    *("nanobot-documents", "nanobot-provider-compat", "nanobot-security", "nanobot-settings"),
-    "nanobot-testing",
+    *("nanobot-documents", "nanobot-egress", "nanobot-oauth", "nanobot-provider-compat"),
+    *("nanobot-security", "nanobot-settings", "nanobot-testing", "nanobot-vendor-http"),
 }
 SETS = {"nanobot-cli-admin", "nanobot-command-core", "nanobot-gateway", "nanobot-prompt-core"}
+SETS |= {"nanobot-speech", "nanobot-usage"}
 """What comes with the core or runs it: several plugins of a kind in one distribution."""
 SINGULAR = {"commands": "command", "observers": "observer", "prompts": "prompt"}
 SINGULAR |= {"engines": "engine", "providers": "provider", "routers": "router", "tools": "tool"}
 SINGULAR |= {"channels": "channel", "services": "service", "stores": "store", "web": "web"}
+SINGULAR |= {"images": "image", "sandboxes": "sandbox", "documents": "reader"}
 
 
 def entry_points(distribution: Any) -> dict[str, dict[str, str]]:
@@ -93,10 +95,12 @@ def test_names_agree(plugin: Any) -> None:
         kind = group.rsplit(".", 1)[1]
         for name, value in names.items():
             slug = name.replace("_", "-")
-            if kind == "kinds":  # any plugin may open kinds; the entry carries its own name
-                assert plugin.name.endswith(f"-{slug}")
-            elif plugin.name not in SETS:
-                assert plugin.name == f"nanobot-{SINGULAR.get(kind, kind)}-{slug}"
+            if kind in ("kinds", "cli") and not plugin.name.startswith("nanobot-cli-"):
+                # Any plugin may open kinds and bring a command; the entry carries its own name.
+                assert plugin.name.endswith(f"-{slug}") or plugin.name in SETS
+            elif plugin.name not in SETS:  # a vendor's plans share its distribution and its name
+                own = plugin.name.removeprefix(f"nanobot-{SINGULAR.get(kind, kind)}-")
+                assert own != plugin.name and (slug == own or slug.startswith(f"{own}-"))
             assert value.split(".")[0].split(":")[0] == plugin.package
     assert entry_points(plugin) or plugin.name in LIBRARIES or is_bundle(plugin)
 

@@ -410,7 +410,7 @@ def test_any_spelling_of_the_address_works(talk: Talk, path: str) -> None:
     ],
 )
 def test_an_address_is_split(address: str, expected: tuple[str, dict[str, str]]) -> None:
-    assert split_base(address) == expected
+    assert split_base(address, "providers.anthropic") == expected
 
 
 def test_the_configurations_share_reaches_the_server(talk: Talk) -> None:

@@ -16,13 +16,15 @@ from nanobot import errors
 from nanobot.messages import FinishReason
 from nanobot.provider import ModelFinish, ModelLister, ModelReasoning, ModelText
 from nanobot_provider_anthropic.answer import Answer
-from nanobot_provider_anthropic.faults import retry_after
+from nanobot_provider_anthropic.faults import Faults, retry_after
+from nanobot_provider_anthropic.vendor import Vendor
 from nanobot_testing.contracts.provider import KEY, answer, ask, collect
 from nanobot_testing.servers.messages import OUTPUT_TOKENS, USAGE, MessagesServer
 from nanobot_testing.servers.wire import Act, Reply, json_reply, sse
 
 Talk = Callable[..., None]
 MODEL = "claude-sonnet-4-6"
+FAULTS = Faults(name="anthropic", section="providers.anthropic", vendor=Vendor())
 
 
 def request(text: str = "hi", **changes: Any) -> Any:
@@ -371,7 +373,7 @@ events = st.fixed_dictionaries(
 @settings(deadline=None)
 @given(st.lists(events, max_size=8))
 def test_no_stream_raises_anything_but_provider_errors(stream: list[dict[str, Any]]) -> None:
-    made = Answer(model=MODEL, sent=b"{}")
+    made = Answer(model=MODEL, sent=b"{}", faults=FAULTS)
     try:
         for event in stream:
             for shown in made.feed(event):

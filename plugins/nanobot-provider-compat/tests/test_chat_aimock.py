@@ -7,14 +7,23 @@ unless ``NANOBOT_TEST_STRICT=1``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from nanobot import errors
-from nanobot.messages import AssistantMessage, FinishReason, Text, ToolResult, ToolUse, UserMessage
+from nanobot.messages import (
+    AssistantMessage,
+    FinishReason,
+    Image,
+    ReasoningBlock,
+    Text,
+    ToolResult,
+    ToolUse,
+    UserMessage,
+)
 from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning
 from nanobot.specs import ProviderSpec
 from nanobot_testing import open_spec, run
@@ -34,11 +43,41 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{address}/v1"
 
 
-def talk(base: str, folder: Path, *requests: Any, **config: object) -> list[list[ModelEvent]]:
+VENDORS: dict[str, dict[str, object]] = {
+    "a gateway": {
+        "thinking": "openrouter",
+        "cache_markers": ("gpt",),
+        "headers": {"x-title": "nanobot"},
+        "cache_key_header": "x-session",
+    },
+    "a strict house": {
+        "stream_usage": False,
+        "tool_id_style": "nine",
+        "replay_reasoning": "drop",
+        "string_content_only": True,
+    },
+    "a thinking house": {
+        "thinking": "thinking_type",
+        "token_field": "max_completion_tokens",
+        "replay_reasoning": "required_empty",
+        "tools_body": {"tool_stream": True},
+        "cache_key_field": "prompt_cache_key",
+    },
+    "a signing house": {"signed_calls": True, "replay_reasoning": "drop"},
+}
+
+
+def talk(
+    base: str,
+    folder: Path,
+    *requests: Any,
+    options: Mapping[str, object] | None = None,
+    **config: object,
+) -> list[list[ModelEvent]]:
     spec = ProviderSpec(
         name="acme",
         factory="nanobot_provider_compat.provider:open_provider",
-        options={"base_url": base},
+        options={"base_url": base, **(options or {})},
     )
     section = {"apiKey": "any", **config}
 
@@ -78,6 +117,28 @@ def test_reasoning(base: str, tmp_path: Path) -> None:
     (events,) = talk(base, tmp_path, ask("think first", model="gpt-4o"))
     thought = [event.text for event in events if isinstance(event, ModelReasoning)]
     assert "".join(thought) == "I think." and answer(events) == "Answer."
+
+
+@pytest.mark.parametrize("options", VENDORS.values(), ids=VENDORS)
+def test_every_manner_of_speaking_is_understood(
+    base: str, tmp_path: Path, options: dict[str, object]
+) -> None:
+    """A turn with tools, a picture and reasoning, in the manner of several vendors."""
+    effort = {"model": "gpt-4o", "reasoning_effort": "high", "cache_key": "s"}
+    (events,) = talk(base, tmp_path, ask("use tools", **effort), options=options)
+    finish = last(events)
+    assert len(finish.tool_calls) == 2
+    picture = Image(data=b"\x89PNG", media_type="image/png", name="cat.png")
+    uses = tuple(ToolUse(call=c, result=ToolResult.ok("text", picture)) for c in finish.tool_calls)
+    thought = ReasoningBlock(text="hm", dialect="chat")
+    history = (
+        UserMessage(parts=(Text(text="use tools"),)),
+        AssistantMessage(tool_uses=uses, reasoning=(thought,)),
+    )
+    follow = (*history, UserMessage(parts=(Text(text="think first"), picture)))
+    requests = (ask(messages=follow, **effort), ask("say hello", **effort))
+    seen, hello = talk(base, tmp_path, *requests, options=options)
+    assert answer(seen) == "Answer." and answer(hello).startswith("Hello")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,12 @@ def call(name: str | None, arguments: object, **fields: object) -> dict[str, obj
         ("tool_calls", FinishReason.STOP),
         ("length", FinishReason.LENGTH),
         ("model_length", FinishReason.LENGTH),
+        ("MAX_TOKENS", FinishReason.LENGTH),
+        ("max_output_tokens", FinishReason.LENGTH),
         ("content_filter", FinishReason.CONTENT_FILTER),
+        ("content_filter: PROHIBITED_CONTENT", FinishReason.CONTENT_FILTER),
+        ("SAFETY", FinishReason.CONTENT_FILTER),
+        ("sensitive", FinishReason.CONTENT_FILTER),
         ("refusal", FinishReason.REFUSAL),
     ],
 )
@@ -148,6 +153,26 @@ def test_structured_reasoning_is_kept_whole(read: Read) -> None:
     }
 
 
+def test_signed_thinking_blocks_are_kept_whole(read: Read) -> None:
+    """LiteLLM hands over what Anthropic signed, and wants it back before the results of tools."""
+    blocks = [
+        {"type": "thinking", "thinking": "I ", "signature": ""},
+        {"type": "thinking", "thinking": "think.", "signature": None},
+        {"type": "thinking", "thinking": "", "signature": "EqQB"},
+        {"type": "thinking", "thinking": "", "signature": ""},
+    ]
+    stream = b"".join(
+        delta(content="", reasoning_content=block["thinking"], thinking_blocks=[block])
+        for block in blocks
+    )
+    events = read(stream + delta(content="a") + end("stop"))
+    assert ModelReasoning(text="I think.") in events
+    (kept,) = last(events).reasoning
+    assert kept.opaque["thinking_blocks"] == [
+        {"type": "thinking", "thinking": "I think.", "signature": "EqQB"}
+    ]
+
+
 def test_content_in_blocks(read: Read) -> None:
     events = read(delta(content=[{"type": "text", "text": "a"}, "b", 3]) + end())
     assert text(events) == "ab"
@@ -179,6 +204,29 @@ USAGES = [
         BilledTokens(input=10, output=5, cached=4),
     ),
     (
+        {
+            "input_tokens": 10,
+            "output_tokens": 5,
+            "input_tokens_details": {"cached_tokens": 4},
+            "output_tokens_details": {"reasoning_tokens": 2},
+        },
+        BilledTokens(input=10, output=5, cached=4, reasoning=2),
+    ),
+    (
+        {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "cache_read_input_tokens": 4,
+            "cache_creation_input_tokens": 3,
+            "reasoning_tokens": 2,
+        },
+        BilledTokens(input=10, output=5, cached=4, cache_write=3, reasoning=2),
+    ),
+    (
+        {"prompt_tokens": 10, "completion_tokens": 5, "num_cached_tokens": 4},
+        BilledTokens(input=10, output=5, cached=4),
+    ),
+    (
         {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 18},
         BilledTokens(input=10, output=8),
     ),
@@ -207,6 +255,13 @@ def test_missing_usage_is_estimated(read: Read, usage: object) -> None:
     assert finish.usage.estimated
     assert finish.usage.billed == BilledTokens(input=40, output=101)
     assert finish.usage.context == 141
+
+
+def test_usage_in_a_field_of_the_vendor_s_own(read: Read) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    chunks = sse({"choices": [{"delta": {"content": "a"}}], "x_groq": {"id": "1"}})
+    chunks += sse({"choices": [{"finish_reason": "stop"}], "x_groq": {"usage": usage}})
+    assert last(read(chunks + DONE)).usage.billed == BilledTokens(input=10, output=5)
 
 
 def test_the_model_is_as_the_vendor_names_it(read: Read) -> None:

@@ -35,7 +35,7 @@ VENDORS = (
     Vendor(tool_id_style="nine", signed_calls=True, replay_reasoning="required_empty"),
     Vendor(cache_markers=("claude",), body={"a": {"x": 1}}, models={"claude": {"top_p": None}}),
 )
-MODELS = ("m", "m-vision", "claude-x")
+MODELS = ("m", "m-vision", "claude-x", "mistral-x", "kimi-k2.6")
 SYSTEM = (Segment(name="s", text="S"),)
 
 WORDS = st.sampled_from(["", "a", "b\ud83d", "ü😀", '"\n'])

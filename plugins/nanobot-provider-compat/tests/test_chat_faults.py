@@ -1,117 +1,84 @@
-"""Every fault of the corpus, played by the scripted server.
-
-A provider does not retry: for each fault it must end cleanly, with a complete answer or with one
-typed error that carries a remedy, and the next request must work.
-"""
+"""Every fault and every argument text of the kit's corpora, under several vendors' options."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from nanobot import errors
-from nanobot.messages import FinishReason
-from nanobot.provider import ModelEvent, ModelFinish
+from nanobot.messages import AssistantMessage, ToolResult, ToolUse
+from nanobot.provider import ModelFinish
 from nanobot_testing import run
-from nanobot_testing.contracts.provider import KEY, answer, ask
+from nanobot_testing.contracts.provider import ask, collect
 from nanobot_testing.servers.chat import ChatServer
-from nanobot_testing.servers.wire import Act, Reply, json_reply
+from nanobot_testing.servers.chat_faults import ARGUMENTS, FAULTS, play, section_of
+from nanobot_testing.servers.wire import json_reply
 
 Connect = Callable[..., AbstractAsyncContextManager[tuple[Any, ChatServer]]]
-CORPUS = json.loads(
-    Path(__file__).with_name("corpora").joinpath("provider_faults.json").read_text()
+OPTIONS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "strict": {"tool_id_style": "nine", "string_content_only": True, "replay_reasoning": "drop"},
+    "keeping": {"signed_calls": True, "replay_reasoning": "required_empty"},
+}
+
+
+@pytest.mark.parametrize("item", FAULTS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_fault_ends_cleanly_and_the_next_request_works(
+    connect: Connect, options: dict[str, object], item: str
+) -> None:
+    async def check() -> None:
+        async with connect(section_of(FAULTS[item]), **options) as (provider, server):
+            await play(provider, server, FAULTS[item], ask())
+
+    run(check())
+
+
+@pytest.mark.parametrize("item", ARGUMENTS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_arguments_are_handed_on_and_sent_back_as_an_object(
+    connect: Connect, options: dict[str, object], item: str
+) -> None:
+    async def check() -> None:
+        async with connect(**options) as (provider, server):
+            server.reply(server.tools(("read_file", ARGUMENTS[item]), split=5))
+            finish = (await collect(provider.stream(ask())))[-1]
+            assert isinstance(finish, ModelFinish)
+            (call,) = finish.tool_calls
+            assert call.arguments == (ARGUMENTS[item] or "{}")
+            use = ToolUse(call=call, result=ToolResult.error("bad_arguments", "no"))
+            server.reply(server.text("ok"))
+            history = (*ask().messages, AssistantMessage(tool_uses=(use,)))
+            await collect(provider.stream(ask(messages=history)))
+            (back,) = server.requests[-1].json["messages"][2]["tool_calls"]
+            assert isinstance(json.loads(back["function"]["arguments"]), dict)
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "expected"),
+    [
+        (400, "context length 128500 exceeded", errors.ContextOverflow),
+        (400, "429 500 503 connection timed out overloaded", errors.BadRequest),
+        (401, "connection to the account was lost, rate limit 429", errors.AuthError),
+        (404, "server error: no such model", errors.BadRequest),
+        (422, "the balance parameter must not be empty", errors.BadRequest),
+    ],
 )
-ITEMS = {item["id"]: item["input"] for item in CORPUS["items"]}
-
-STATUSES = {429: errors.RateLimitError, 503: errors.OverloadError}
-
-
-def call_pieces(kind: object) -> list[dict[str, Any]]:
-    arguments = '{"path": "a"}'
-    if kind == "missing_id":
-        return [{"index": 0, "function": {"name": "read_file", "arguments": arguments}}]
-    if kind == "name_split":
-        return [
-            {"index": 0, "id": "c", "function": {"name": "read_", "arguments": ""}},
-            {"index": 0, "function": {"name": "file", "arguments": arguments}},
-        ]
-    assert isinstance(kind, int)
-    function = {"name": "read_file", "arguments": arguments}
-    return [{"index": n, "id": f"c{n}", "function": function} for n in range(kind)]
-
-
-def script(server: ChatServer, fault: dict[str, Any]) -> tuple[Reply, type[Exception] | None]:
-    """Return what the server does, and the error that must come of it."""
-    if status := fault.get("status"):
-        if status == 200:
-            body = fault["body"] if "body" in fault else json.dumps(fault["json"])
-            return Reply(body=[body.encode()], chunked=False), errors.MalformedAnswer
-        wait = {"retry-after": str(fault["retry_after"])} if "retry_after" in fault else {}
-        return json_reply({"error": {"message": "no"}}, status=status, **wait), STATUSES[status]
-    if "stream" in fault and fault.get("then") == "abort":
-        return server.text(*fault["stream"], Act.CLOSE), errors.TransportError
-    if "stream" in fault:
-        return Reply(body=[line.encode() for line in fault["stream"]]), errors.MalformedAnswer
-    if fault.get("stream_bytes") == "split_utf8":
-        whole = b"".join(p for p in server.text("wörld 🐈").body if isinstance(p, bytes))
-        return Reply(body=[whole[i : i + 1] for i in range(len(whole))]), None
-    if "tool_calls" in fault:
-        kind = fault["tool_calls"]
-        deltas = [{"tool_calls": [piece]} for piece in call_pieces(kind)]
-        too_many = errors.MalformedAnswer if isinstance(kind, int) else None
-        return server.deltas(*deltas, finish="tool_calls"), too_many
-    if "finish_reason" in fault:
-        return server.text("wörld 🐈", finish=fault["finish_reason"]), None
-    if fault.get("connect") == "reset_after_headers":
-        return Reply(body=[Act.RESET]), errors.TransportError
-    if fault.get("context_overflow"):
-        return server.failure("context"), errors.ContextOverflow
-    if "dns" in fault:
-        return server.text("never asked"), errors.TransportError
-    assert fault == {"ok": True}, f"the corpus has a fault that no script plays: {fault}"
-    return server.text("wörld 🐈"), None
-
-
-@pytest.mark.parametrize("item", ITEMS)
-def test_a_fault_ends_cleanly_and_the_next_request_works(connect: Connect, item: str) -> None:
-    fault = ITEMS[item]
-    config = {"apiBase": "http://no-such-host.invalid/v1"} if "dns" in fault else {}
+def test_words_do_not_make_a_refusal_temporary(
+    connect: Connect, status: int, message: str, expected: type[errors.ProviderError]
+) -> None:
+    """A final refusal that is retried because of a word in it costs the user time and money."""
 
     async def check() -> None:
-        async with connect(config) as (provider, server):
-            reply, expected = script(server, fault)
-            server.reply(reply)
-            seen: list[ModelEvent] = []
-            try:
-                async for event in provider.stream(ask()):
-                    seen.append(event)
-            except errors.ProviderError as error:
-                assert expected and type(error) is expected
-                assert error.remedy and KEY not in str(error) and "<" not in str(error)
-                assert not any(isinstance(event, ModelFinish) for event in seen)
-                if "retry_after" in fault:
-                    assert error.retry_after is not None and error.retry_after >= 0
-            else:
-                assert expected is None
-                finish = seen[-1]
-                assert isinstance(finish, ModelFinish)
-                if "tool_calls" in fault:
-                    assert finish.reason is FinishReason.TOOL_CALLS
-                    (call,) = finish.tool_calls
-                    assert call.id and call.name == "read_file"
-                    assert json.loads(call.arguments) == {"path": "a"}
-                else:
-                    assert answer(seen) == "wörld 🐈"
-                    assert finish.reason is FinishReason(fault.get("finish_reason", "stop"))
-            if fault.get("then") == "abort":
-                assert answer(seen) == "part", "text that came before the break is kept"
-            if "dns" not in fault:
-                server.reply(server.text("next"))
-                events = [event async for event in provider.stream(ask())]
-                assert answer(events) == "next"
+        async with connect() as (provider, server):
+            server.reply(json_reply({"error": {"message": message}}, status=status))
+            with pytest.raises(errors.ProviderError) as caught:
+                await collect(provider.stream(ask()))
+            assert type(caught.value) is expected and not caught.value.retryable
 
     run(check())

@@ -98,6 +98,16 @@ def test_pictures_become_words_where_content_is_a_string() -> None:
     assert write(message, vendor=vendor, model="m-vision")[-1]["content"][1]["type"] == "image_url"
 
 
+@pytest.mark.parametrize("kind", ["image/svg+xml", "image/tiff", "audio/wav", "application/pdf"])
+def test_what_no_vendor_reads_becomes_words(kind: str) -> None:
+    odd = Image(data=b"<svg/>", media_type=kind, name="odd")
+    assert write(UserMessage(parts=(Text(text="see"), odd)))[-1]["content"] == "see\n\n[image: odd]"
+    both = write(UserMessage(parts=(odd, PICTURE)))[-1]["content"]
+    assert [block["type"] for block in both] == ["text", "image_url"]
+    used = AssistantMessage(tool_uses=(use(result=ToolResult.ok("x", odd)),))
+    assert write(user(), used)[-1]["role"] == "tool"
+
+
 def test_pictures_of_tools_follow_the_results() -> None:
     result = ToolResult.ok("a cat", PICTURE)
     wire = write(user(), AssistantMessage(tool_uses=(use("c1", result=result), use("c2"))))
@@ -124,6 +134,8 @@ def test_an_error_result_goes_back_as_text() -> None:
         ('{"a": 1}', '{"a": 1}'),
         ("", "{}"),
         ('{"a": ', "{}"),
+        ('{"a": NaN}', "{}"),
+        ('{"a": -Infinity}', "{}"),
         ("[1]", "{}"),
         ("3", "{}"),
         ('"{}"', "{}"),
@@ -216,6 +228,13 @@ DETAILS = {"provider": "acme", "reasoning_details": [{"type": "reasoning.text", 
         ),
         (
             "keep",
+            thinking(
+                text="hm", dialect="chat", opaque={"provider": "acme", "thinking_blocks": [1]}
+            ),
+            {"thinking_blocks": [1]},
+        ),
+        (
+            "keep",
             thinking(text="hm", dialect="chat", opaque={**DETAILS, "provider": "other"}),
             {"reasoning_content": "hm"},
         ),
@@ -226,6 +245,45 @@ def test_reasoning_goes_back_as_the_vendor_wants(
 ) -> None:
     wire = write(user(), message, user(), vendor=Vendor(replay_reasoning=policy))
     assert {key: value for key, value in wire[1].items() if key not in ("role", "content")} == field
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        ("Pro/moonshotai/Kimi-K2.5", {"reasoning_content": ""}),
+        ("kimi-k3", {"reasoning_content": ""}),
+        ("deepseek/deepseek-v4-flash", {"reasoning_content": ""}),
+        ("mimo-v2.5-pro", {"reasoning_content": ""}),
+        ("moonshot-v1-8k", {}),
+        ("deepseek-v3.2", {}),
+    ],
+)
+def test_models_that_miss_reasoning_get_it_from_any_vendor(model: str, field: object) -> None:
+    """They refuse a history in which the reasoning of one answer is missing."""
+    wire = write(user(), AssistantMessage(text="a"), user(), model=model)
+    assert {key: value for key, value in wire[1].items() if key not in ("role", "content")} == field
+    dropped = write(
+        user(), AssistantMessage(text="a"), vendor=Vendor(replay_reasoning="drop"), model=model
+    )
+    assert "reasoning_content" not in dropped[1]
+    thought = thinking(text="hm", dialect="chat")
+    needed = write(user(), thought, vendor=Vendor(replay_reasoning="needed"), model=model)
+    assert ("reasoning_content" in needed[1]) is bool(field)
+
+
+@pytest.mark.parametrize(
+    ("model", "bridged"),
+    [("mistralai/mistral-small", True), ("devstral-latest", True), ("mistralite", False)],
+)
+def test_an_answer_stands_between_tools_and_the_user_where_one_must(
+    model: str, bridged: bool
+) -> None:
+    """Mistral's models refuse a user message behind the results of tools."""
+    result = ToolResult.ok("a cat", PICTURE)
+    wire = write(user(), AssistantMessage(tool_uses=(use(result=result),)), user(), model=model)
+    bridge = ["assistant"] if bridged else []
+    roles = [message["role"] for message in wire]
+    assert roles == ["user", "assistant", "tool", *bridge, "user"]
 
 
 def test_signatures_go_back() -> None:

@@ -46,6 +46,21 @@ def test_what_is_sent(connect: Connect) -> None:
     run(check())
 
 
+@pytest.mark.parametrize("session", ["cli:alice", "ünï\r\nX-Evil: 1"])
+def test_a_header_names_the_conversation(connect: Connect, session: str) -> None:
+    async def check() -> None:
+        async with connect(cache_key_header="x-session") as (provider, server):
+            server.reply(server.text("ok"))
+            for key in (session, session, "other", "", ""):
+                await collect(provider.stream(ask(cache_key=key)))
+        one, same, other, anon, anon2 = (r.headers["x-session"] for r in server.requests)
+        assert one == same and len({one, other, anon, anon2}) == 4
+        assert all(len(name) == 32 and name.isalnum() for name in (one, other, anon))
+        assert not any("x-evil" in request.headers for request in server.requests)
+
+    run(check())
+
+
 def test_ignored_settings_are_told(connect: Connect) -> None:
     async def check() -> None:
         with structlog.testing.capture_logs() as logs:

@@ -43,6 +43,11 @@ def error(message: str = "", **fields: Any) -> dict[str, Any]:
         (400, {"code": "Arrearage", "message": "Access denied"}, errors.QuotaError),
         (429, error("quota exceeded", code="rate_limit_exceeded"), errors.RateLimitError),
         (429, error("who knows"), errors.RateLimitError),
+        (429, error("quota exceeded", type="engine_overloaded_error"), errors.OverloadError),
+        (403, error("x", metadata={"flagged_input": "..."}), errors.ContentFiltered),
+        (403, error("x", metadata={"provider_name": "y"}), errors.AuthError),
+        (451, error("blocked"), errors.ContentFiltered),
+        (400, error("Your request exceeded model token limit: 9"), errors.ContextOverflow),
         (429, b"", errors.RateLimitError),
         (408, b"", errors.ProviderTimeout),
         (504, b"<html>504</html>", errors.ProviderTimeout),
@@ -100,10 +105,13 @@ def test_classes(
 
 
 def test_a_vendor_s_own_codes_come_first(fail: Failures) -> None:
-    vendor = Vendor(error_codes={"1113": "quota", "1261": "context", "1301": "filtered"})
+    vendor = Vendor(
+        error_codes={"1113": "quota", "1261": "context", "1301": "filtered", "bad": "malformed"}
+    )
     own = replace(fail, vendor=vendor)
     assert type(refuse(own, 429, error("余额不足", code="1113"))) is errors.QuotaError
     assert type(refuse(own, 400, error("太长", code="1261"))) is errors.ContextOverflow
+    assert type(refuse(own, 400, error("x", code="bad"))) is errors.MalformedAnswer
     answer = own.of_payload({"base_resp": {"status_code": 1301}}, NOW)
     assert type(answer) is errors.ContentFiltered
 
@@ -148,6 +156,14 @@ def test_a_key_error_says_where_the_key_goes(fail: Failures) -> None:
     for made in (refuse(fail, 401), fail.no_key()):
         assert "providers.acme.apiKey" in made.remedy
         assert "ACME_API_KEY or ACME_TOKEN" in made.remedy
+
+
+def test_a_key_error_says_how_keys_begin(fail: Failures) -> None:
+    """A key of one vendor in the section of another is a common slip."""
+    own = replace(fail, vendor=Vendor(key_prefix="sk-or-"))
+    assert "keys begin with sk-or-" in refuse(own, 401).remedy
+    assert "begin" not in refuse(fail, 401).remedy
+    assert "begin" not in refuse(own, 402).remedy
 
 
 def test_an_unknown_address_says_what_was_asked(fail: Failures) -> None:

@@ -167,6 +167,38 @@ def test_temperature_is_left_out_where_it_is_refused(
         ),
         (Vendor(effort_map={"low": "", "none": "off"}), "m", "low", {}),
         (Vendor(effort_map={"low": "", "none": "off"}), "m", "none", {"reasoning_effort": "off"}),
+        (
+            Vendor(thinking="thinking_adaptive", effort_map={"high": ""}),
+            "m",
+            "high",
+            {"thinking": {"type": "adaptive"}},
+        ),
+        (Vendor(thinking="thinking_adaptive"), "m", "none", {"thinking": {"type": "disabled"}}),
+        (
+            Vendor(thinking="chat_template", effort_map={"high": ""}),
+            "m",
+            "high",
+            {"chat_template_kwargs": {"enable_thinking": True}},
+        ),
+        (
+            Vendor(thinking="chat_template"),
+            "m",
+            "minimal",
+            {"chat_template_kwargs": {"enable_thinking": False}, "reasoning_effort": "minimal"},
+        ),
+        (
+            Vendor(effort_map={"high": "x"}, model_efforts={"m-2": {"high": "y"}}),
+            "m-2",
+            "high",
+            {"reasoning_effort": "y"},
+        ),
+        (
+            Vendor(effort_map={"high": "x"}, model_efforts={"m-2": {"low": "y"}}),
+            "m-2",
+            "high",
+            {"reasoning_effort": "x"},
+        ),
+        (Vendor(thinking="thinking_type"), "glm-5.3", "none", {}),
         (Vendor(), "kimi-k2.5", "high", {"thinking": {"type": "enabled"}}),
         (Vendor(), "kimi-k2.7-code", "none", {}),
         (Vendor(), "kimi-k3", "max", {"reasoning_effort": "max"}),
@@ -176,6 +208,7 @@ def test_temperature_is_left_out_where_it_is_refused(
 )
 def test_thinking(vendor: Vendor, model: str, effort: str | None, fields: dict[str, Any]) -> None:
     names = ("thinking", "enable_thinking", "reasoning_split", "reasoning", "reasoning_effort")
+    names = (*names, "chat_template_kwargs")
     sent = body(vendor=vendor, model=model, reasoning_effort=effort)
     assert {name: sent[name] for name in names if name in sent} == fields
 

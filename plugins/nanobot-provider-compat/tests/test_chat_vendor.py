@@ -50,6 +50,13 @@ def test_prefixes_are_cut(prefixes: tuple[str, ...], model: str, sent: str) -> N
     assert Vendor(strip_prefixes=prefixes).model_id(model) == sent
 
 
+def test_a_router_of_the_vendor_s_own_keeps_its_full_name() -> None:
+    """``openrouter/auto`` arrives as ``auto``: its first segment also names the provider."""
+    vendor = Vendor(aliases={"auto": "acme/auto"}, strip_prefixes=("acme",))
+    assert vendor.model_id("auto") == vendor.model_id("acme/auto") == "acme/auto"
+    assert vendor.model_id("automatic") == "automatic"
+
+
 @pytest.mark.parametrize(
     ("pattern", "model", "found"),
     [

@@ -56,6 +56,7 @@ def test_a_key_is_sent_if_there_is_one(tmp_path: Path) -> None:
         (None, {}),
         ("thinking_type", {"thinking": {"type": "enabled"}}),
         ("enable_thinking", {"enable_thinking": True}),
+        ("chat_template", {"chat_template_kwargs": {"enable_thinking": True}}),
         ("reasoning_split", {"reasoning_split": True}),
     ],
 )
@@ -63,7 +64,7 @@ def test_the_thinking_style_is_configured(
     tmp_path: Path, style: str | None, fields: dict[str, Any]
 ) -> None:
     body = sent(tmp_path, thinkingStyle=style).json
-    names = ("thinking", "enable_thinking", "reasoning_split")
+    names = ("thinking", "enable_thinking", "chat_template_kwargs", "reasoning_split")
     assert {name: body[name] for name in names if name in body} == fields
 
 

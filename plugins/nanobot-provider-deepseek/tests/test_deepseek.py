@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nanobot import errors
 from nanobot.messages import AssistantMessage, Image, ReasoningBlock, Text, UserMessage
 from nanobot.provider import ModelRequest
 from nanobot_testing import load_spec, open_spec, run
 from nanobot_testing.contracts.provider import ask, collect
 from nanobot_testing.servers.chat import ChatServer
-from nanobot_testing.servers.wire import json_reply
 
 PLUGIN = "providers.deepseek"
 PICTURE = Image(data=b"\x89PNG", media_type="image/png", name="cat.png")
@@ -59,6 +57,14 @@ def test_reasoning_goes_back_and_is_never_absent(tmp_path: Path) -> None:
     assert said == ["hm", ""]
 
 
+@pytest.mark.parametrize("model", ["deepseek-v4-flash", "deepseek-v4-pro"])
+def test_no_tool_of_the_vendor_s_own_replaces_ours(tmp_path: Path, model: str) -> None:
+    """Its models are asked over chat completions, at any address, with the user's tools alone."""
+    body = sent(tmp_path, ask(model=model))
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["read_file"]
+    assert body["model"] == model and "input" not in body
+
+
 @pytest.mark.parametrize(
     ("model", "content"),
     [("deepseek-chat", str), ("deepseek-v4-flash-vision-exp", list)],
@@ -67,26 +73,3 @@ def test_pictures_only_go_to_models_that_see(tmp_path: Path, model: str, content
     message = UserMessage(parts=(Text(text="see"), PICTURE))
     body = sent(tmp_path, ask(model=model, messages=(message,)))
     assert isinstance(body["messages"][-1]["content"], content)
-
-
-def test_an_empty_account_is_a_quota_error(tmp_path: Path) -> None:
-    async def go() -> None:
-        async with ChatServer() as server:
-            section = {"apiKey": "any", "apiBase": server.base_url}
-            async with open_spec(load_spec(PLUGIN), section, tmp_path, plugin=PLUGIN) as provider:
-                server.reply(json_reply({"error": {"message": "Insufficient Balance"}}, status=402))
-                with pytest.raises(errors.QuotaError, match="Insufficient Balance"):
-                    await collect(provider.stream(ask()))
-
-    run(go())
-
-
-def test_a_missing_key_names_its_variable(tmp_path: Path) -> None:
-    async def go() -> None:
-        async with open_spec(load_spec(PLUGIN), {}, tmp_path, plugin=PLUGIN) as provider:
-            with pytest.raises(errors.AuthError) as caught:
-                await collect(provider.stream(ask()))
-            assert "DEEPSEEK_API_KEY" in caught.value.remedy
-            assert "providers.deepseek.apiKey" in caught.value.remedy
-
-    run(go())

@@ -1,10 +1,12 @@
-"""The provider contract, held by lm-studio."""
+"""The provider contract, held by LM Studio."""
 
 from __future__ import annotations
 
-from nanobot_testing import ProviderContract
+from nanobot_testing import ChatVendorContract
 
 
-class TestLmStudio(ProviderContract):
+class TestLmStudio(ChatVendorContract):
     plugin = "providers.lm_studio"
-    model = "qwen/qwen3-8b"
+    model = "openai/gpt-oss-20b"
+    named_by = ("lm-studio/qwen3-8b", "lmstudio/qwen3-8b", "lm_studio/x")
+    not_named_by = ("lm-7b",)

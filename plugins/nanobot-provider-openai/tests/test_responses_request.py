@@ -25,6 +25,7 @@ from nanobot.messages import (
     UserMessage,
 )
 from nanobot.provider import ModelFinish
+from nanobot.specs import ToolDefinition
 from nanobot_provider_openai.convert import body, conversation, encode
 from nanobot_provider_openai.models import efforts_of, reasoning_fields
 from nanobot_testing import load_spec, open_spec, run
@@ -108,7 +109,7 @@ messages = st.lists(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(messages)
 def test_any_history_makes_a_request_that_the_vendor_takes(history: list[Message]) -> None:
     sent = json.loads(encode(body(ask(messages=tuple(history)), summary=None, extra={})))
@@ -123,7 +124,7 @@ def test_any_history_makes_a_request_that_the_vendor_takes(history: list[Message
             assert isinstance(json.loads(item["arguments"]), dict)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(messages)
 def test_a_history_reads_the_same_each_time_and_when_it_grows(history: list[Message]) -> None:
     first = conversation([user(), *history], REASONING)
@@ -197,6 +198,63 @@ def test_tools_are_offered_and_may_be_forbidden() -> None:
     forbidden = made(tool_choice="none")
     assert forbidden["tool_choice"] == "none" and forbidden["tools"] == sent["tools"]
     assert "tools" not in made(tools=()) and "tool_choice" not in made(tools=())
+
+
+# --- hosted tools -------------------------------------------------------------------------------
+
+
+def hosted(*names: str, **changes: Any) -> Any:
+    request = ask(**{"model": REASONING, **changes})
+    return body(request, summary=None, extra={}, hosted=names)
+
+
+def test_hosted_tools_are_off_unless_they_are_asked_for() -> None:
+    assert [tool["type"] for tool in made()["tools"]] == ["function"]
+    sent = hosted("code_interpreter")
+    assert sent["tools"][1] == {"type": "code_interpreter", "container": {"type": "auto"}}
+    assert sent["include"] == ["reasoning.encrypted_content"]
+    forbidden = hosted("code_interpreter", tool_choice="none")
+    assert [tool["type"] for tool in forbidden["tools"]] == ["function"]
+
+
+def test_a_hosted_search_takes_the_place_of_our_own() -> None:
+    search = ToolDefinition(name="web_search", description="Search.", parameters={})
+    tools = (search, ToolDefinition(name="read_file", description="Read.", parameters={}))
+    assert [tool["name"] for tool in made(tools=tools)["tools"]] == ["web_search", "read_file"]
+    for sent in (
+        hosted("web_search", tools=tools),
+        made({"tools": [{"type": "web_search_preview"}]}, tools=tools),
+    ):
+        assert [tool.get("name") for tool in sent["tools"]] == ["read_file", None]
+        assert "web_search_call.action.sources" in sent["include"]
+
+
+def test_reasoning_that_led_to_a_hosted_call_does_not_go_back(talk: Talk) -> None:
+    def item(index: int, **fields: Any) -> bytes:
+        kind = "response.output_item.done"
+        return sse({"type": kind, "output_index": index, "item": fields}, event=kind)
+
+    async def check(provider: Any, server: ResponsesServer) -> None:
+        rs = {"type": "reasoning", "summary": [], "encrypted_content": "x"}
+        text = {"type": "output_text", "text": "Found."}
+        server.reply(
+            Reply(
+                body=[
+                    item(0, id="rs_search", **rs),
+                    item(1, id="ws", type="web_search_call"),
+                    item(2, id="rs_text", **rs),
+                    item(3, id="m", type="message", content=[text]),
+                    sse({"type": "response.completed", "response": {"status": "completed"}}),
+                ]
+            )
+        )
+        finish = (await collect(provider.stream(ask(model=REASONING))))[-1]
+        assert isinstance(finish, ModelFinish)
+        answered = AssistantMessage(text="Found.", reasoning=finish.reasoning)
+        items = conversation((user(), answered), REASONING)
+        assert [entry.get("id") for entry in items] == [None, "rs_text", None]
+
+    talk(check, config={"hostedTools": ["web_search"]})
 
 
 # --- reasoning ----------------------------------------------------------------------------------

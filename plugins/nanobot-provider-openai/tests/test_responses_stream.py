@@ -419,7 +419,7 @@ events = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(events, max_size=8))
 def test_no_stream_raises_anything_but_provider_errors(stream: list[dict[str, Any]]) -> None:
     failures = Failures(

@@ -1,10 +1,12 @@
-"""The provider contract, held by vllm."""
+"""The provider contract, held by vLLM."""
 
 from __future__ import annotations
 
-from nanobot_testing import ProviderContract
+from nanobot_testing import ChatVendorContract
 
 
-class TestVllm(ProviderContract):
+class TestVllm(ChatVendorContract):
     plugin = "providers.vllm"
     model = "Qwen/Qwen3-8B"
+    named_by = ("vllm/Qwen/Qwen3-8B",)
+    not_named_by = ("vllms-7b",)

@@ -19,8 +19,8 @@ from nanobot.messages import (
 )
 from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning, ModelText
 
-from nanobot_provider_anthropic import faults
 from nanobot_provider_anthropic.convert import DIALECT
+from nanobot_provider_anthropic.faults import Faults
 
 _BYTES_PER_TOKEN = 4
 _PICTURE = re.compile(rb'"data":"[A-Za-z0-9+/=]*"')
@@ -58,9 +58,11 @@ class Answer:
     Args:
         model: The model that was asked for.
         sent: The request, for an estimate when usage is missing.
+        faults: Makes the errors.
     """
 
-    def __init__(self, *, model: str, sent: bytes) -> None:
+    def __init__(self, *, model: str, sent: bytes, faults: Faults) -> None:
+        self._faults = faults
         self._asked = model
         self._model = model
         self._sent = sent
@@ -83,7 +85,7 @@ class Answer:
         try:
             return list(self._take(event))
         except (AttributeError, LookupError, TypeError, ValueError):
-            raise faults.malformed(self._asked) from None
+            raise self._faults.malformed(self._asked) from None
 
     def finish(self) -> ModelFinish:
         """Return the end of the answer.
@@ -93,9 +95,9 @@ class Answer:
             TransportError: The stream ended before its end.
         """
         if not self._started and not self._blocks:
-            raise faults.malformed(self._asked)
+            raise self._faults.malformed(self._asked)
         if not self._stopped and not self._stop_reason:
-            raise faults.broken(self._asked)
+            raise self._faults.broken(self._asked)
         calls = self._calls()
         default = FinishReason.TOOL_CALLS if calls else FinishReason.STOP
         return ModelFinish(
@@ -123,7 +125,7 @@ class Answer:
             case "message_stop":
                 self._stopped = True
             case "error":
-                raise faults.reported(event, model=self._asked)
+                raise self._faults.reported(event, model=self._asked)
 
     def _begin(self, index: int, start: Mapping[str, Any]) -> Iterator[ModelEvent]:
         block = _Block(

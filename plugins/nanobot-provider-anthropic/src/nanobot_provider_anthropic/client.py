@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from importlib.metadata import version
 
 import httpx2
 from anthropic import AsyncAnthropic
@@ -13,9 +14,8 @@ from nanobot.errors import ConfigError
 from nanobot.log import remember_secret
 
 from nanobot_provider_anthropic.config import AnthropicConfig
+from nanobot_provider_anthropic.faults import Faults
 
-SECTION = "providers.anthropic"
-HOME = "https://api.anthropic.com"
 VERSION = "2023-06-01"
 """The API version. The newer 2026-10-21, which the SDK sends of its own accord, refuses a
 temperature for every model, and servers that copy the API do not know it."""
@@ -30,13 +30,18 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|signature")
 
 
-def headers_for(config: AnthropicConfig) -> dict[str, str]:
+def headers_for(config: AnthropicConfig, section: str) -> dict[str, str]:
     """Return the headers for every request, names in lower case, the key among them.
+
+    Args:
+        section: Where the configuration is, for messages.
 
     Raises:
         ConfigError: A value can not be sent; it is not shown.
     """
     headers = {
+        # Some vendors of the API turn the SDK away by its name.
+        "user-agent": f"nanobot/{version('nanobot-core')}",
         "anthropic-version": VERSION,
         "accept-encoding": "identity",  # a compressed stream arrives in lumps
     }
@@ -50,19 +55,21 @@ def headers_for(config: AnthropicConfig) -> dict[str, str]:
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             where = "apiKey" if name == "x-api-key" and key else f"extraHeaders ({name!r})"
             raise ConfigError(
-                f"{SECTION}.{where} has characters that an HTTP header can not carry",
+                f"{section}.{where} has characters that an HTTP header can not carry",
                 remedy="Copy the value again; it must be one line of ASCII.",
             )
     return headers
 
 
-def open_client(config: AnthropicConfig, headers: Mapping[str, str]) -> AsyncAnthropic:
+def open_client(
+    config: AnthropicConfig, headers: Mapping[str, str], faults: Faults
+) -> AsyncAnthropic:
     """Return a client that never retries and never looks for a key of its own.
 
     Raises:
         ConfigError: The address, the proxy or the time limit is unusable.
     """
-    base, query = split_base(config.api_base or HOME)
+    base, query = split_base(config.api_base or faults.vendor.base_url, faults.section)
     local = _is_local(httpx2.URL(base).host)
     timeout = httpx2.Timeout(_idle(local), connect=_CONNECT_S)
     try:
@@ -76,7 +83,7 @@ def open_client(config: AnthropicConfig, headers: Mapping[str, str]) -> AsyncAnt
         )
     except (ValueError, ImportError, httpx2.InvalidURL):
         raise ConfigError(
-            f"{SECTION}.proxy, or a proxy variable of the environment, can not be used",
+            f"{faults.section}.proxy, or a proxy variable of the environment, can not be used",
             remedy="Write the proxy as http://host:port.",
         ) from None
     return AsyncAnthropic(
@@ -90,7 +97,7 @@ def open_client(config: AnthropicConfig, headers: Mapping[str, str]) -> AsyncAnt
     )
 
 
-def split_base(address: str) -> tuple[str, dict[str, str]]:
+def split_base(address: str, section: str) -> tuple[str, dict[str, str]]:
     """Return an apiBase without a trailing ``/v1``, which the SDK adds, and its query."""
     try:
         url = httpx2.URL(address.strip())
@@ -98,7 +105,7 @@ def split_base(address: str) -> tuple[str, dict[str, str]]:
         url = httpx2.URL("")
     if url.scheme not in ("http", "https") or not url.host:
         raise ConfigError(
-            f"{SECTION}.apiBase is no http or https address",
+            f"{section}.apiBase is no http or https address",
             remedy="Write it whole, such as https://api.example.com, or remove it.",
         )
     path = url.path.rstrip("/").removesuffix("/v1")

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from nanobot.messages import (
     AssistantMessage,
@@ -34,26 +34,31 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _OPENER = "(The conversation continues.)"
 _CONTINUE = "Please continue."
 _NOTHING = "(empty message)"
+_UNKNOWN = "(not recorded)"
 
 Block = dict[str, Any]
+Replay = Literal["signed", "all", "required"]
 
 
-def body(request: ModelRequest, *, caching: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
+def body(
+    request: ModelRequest, *, caching: bool, extra: Mapping[str, Any], replay: Replay = "signed"
+) -> dict[str, Any]:
     """Return the JSON body for a request.
 
     Args:
         request: What to ask.
         caching: True to mark prompt cache breakpoints.
         extra: The configured ``extraBody``; merged deeply, tools appended.
+        replay: Which thinking goes back; see `nanobot_provider_anthropic.vendor.Vendor`.
     """
     effort = request.reasoning_effort
-    if not abilities(request.model).adaptive and _step_without_thinking(request):
+    if not abilities(request.model).adaptive and _step_without_thinking(request, replay):
         effort = "none"  # within a budget, an open tool step must start with its thinking
     planned = plan(request.model, effort, request.max_tokens)
     made: dict[str, Any] = {
         "model": request.model,
         "max_tokens": planned.max_tokens,
-        "messages": conversation(request.messages, request.model),
+        "messages": conversation(request.messages, request.model, replay),
         "stream": True,
         **{name: dict(value) for name, value in planned.fields.items()},
     }
@@ -74,7 +79,9 @@ def body(request: ModelRequest, *, caching: bool, extra: Mapping[str, Any]) -> d
     return made
 
 
-def conversation(messages: Sequence[Message], model: str) -> list[dict[str, Any]]:
+def conversation(
+    messages: Sequence[Message], model: str, replay: Replay = "signed"
+) -> list[dict[str, Any]]:
     """Return the messages as the vendor wants them.
 
     Roles alternate, the first and the last message are the user's, no text is blank, tool ids are
@@ -94,7 +101,7 @@ def conversation(messages: Sequence[Message], model: str) -> list[dict[str, Any]
             add("user", _user(message))
             continue
         ids = [_unique(use.call.id, taken) for use in message.tool_uses]
-        blocks = _assistant(message, ids, model)
+        blocks = _assistant(message, ids, model, replay)
         if blocks and not out:
             add("user", [_text(_OPENER)])
         add("assistant", blocks)
@@ -138,7 +145,9 @@ def _user(message: UserMessage) -> list[Block]:
     return blocks or [_text(_NOTHING)]
 
 
-def _assistant(message: AssistantMessage, ids: Sequence[str], model: str) -> list[Block]:
+def _assistant(
+    message: AssistantMessage, ids: Sequence[str], model: str, replay: Replay
+) -> list[Block]:
     answer = [_text(message.text)] if message.text.strip() else []
     calls = [
         {
@@ -151,27 +160,32 @@ def _assistant(message: AssistantMessage, ids: Sequence[str], model: str) -> lis
     ]
     if not answer and not calls:
         return []
-    return [*_thoughts(message.reasoning, model), *answer, *calls]
+    thoughts = _thoughts(message.reasoning, model, replay)
+    if replay == "required" and calls and not thoughts:
+        thoughts = [{"type": "thinking", "thinking": _UNKNOWN}]
+    return [*thoughts, *answer, *calls]
 
 
-def _thoughts(reasoning: Iterable[ReasoningBlock], model: str) -> list[Block]:
-    """Return the blocks that the vendor signed for this model, as they came."""
+def _thoughts(reasoning: Iterable[ReasoningBlock], model: str, replay: Replay) -> list[Block]:
+    """Return the blocks that the vendor wants back for this model, as they came."""
     blocks: list[Block] = []
     for block in reasoning:
         if block.dialect != DIALECT or block.opaque.get("model", model) != model:
             continue
         if signature := block.opaque.get("signature"):
             blocks.append({"type": "thinking", "thinking": block.text, "signature": signature})
+        elif block.text and replay != "signed":
+            blocks.append({"type": "thinking", "thinking": block.text})
         elif data := block.opaque.get("data"):
             blocks.append({"type": "redacted_thinking", "data": data})
     return blocks
 
 
-def _step_without_thinking(request: ModelRequest) -> bool:
+def _step_without_thinking(request: ModelRequest, replay: Replay) -> bool:
     last = request.messages[-1] if request.messages else None
-    if not isinstance(last, AssistantMessage) or not last.tool_uses:
+    if not isinstance(last, AssistantMessage) or not last.tool_uses or replay == "required":
         return False
-    return not _thoughts(last.reasoning, request.model)
+    return not _thoughts(last.reasoning, request.model, replay)
 
 
 def _result(use: ToolUse, tool_id: str) -> Block:

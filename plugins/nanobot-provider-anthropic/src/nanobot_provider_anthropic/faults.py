@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -13,11 +14,11 @@ import httpx2
 from nanobot import errors
 from nanobot.log import redact
 
-NAME = "anthropic"
+from nanobot_provider_anthropic.vendor import Vendor
+
 _MAX_TEXT = 300
 _HTML = re.compile(r"<\s*(?:!doctype|html|head|body|title)\b", re.IGNORECASE)
 
-_KEYS = "keys are made at https://platform.claude.com/settings/keys."
 _WAIT = "Wait a moment, or use another model."
 
 _SPENT = frozenset(
@@ -45,9 +46,6 @@ _TYPES: Mapping[str, type[errors.ProviderError]] = {
     "not_found_error": errors.BadRequest,
 }
 _REMEDIES: Mapping[type[errors.ProviderError], str] = {
-    errors.AuthError: f"Check providers.anthropic.apiKey or ANTHROPIC_API_KEY; {_KEYS}",
-    errors.QuotaError: "Add credit or raise the spend limit at "
-    "https://platform.claude.com/settings/billing, or use another model.",
     errors.RateLimitError: _WAIT,
     errors.OverloadError: _WAIT,
     errors.ProviderTimeout: _WAIT,
@@ -56,78 +54,110 @@ _REMEDIES: Mapping[type[errors.ProviderError], str] = {
 }
 
 
-def missing_key(model: str = "") -> errors.AuthError:
-    """Return the error for a request without a key."""
-    return errors.AuthError(
-        "No key for Anthropic",
-        provider=NAME,
-        model=model,
-        remedy=f"Set ANTHROPIC_API_KEY or providers.anthropic.apiKey; {_KEYS}",
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Faults:
+    """Makes the errors of one provider.
 
+    Args:
+        name: Name of the provider plugin.
+        section: Where its configuration is, such as ``providers.anthropic``.
+        vendor: What it does its own way.
+    """
 
-def translate(fault: BaseException, *, model: str = "") -> errors.ProviderError:
-    """Return nanobot's error for whatever the SDK, or the HTTP library below it, raises."""
-    if isinstance(fault, anthropic.APIStatusError):
-        # An error event comes in the midst of an answer that began with status 200.
-        status = fault.status_code if fault.status_code >= 300 else 0
-        return _refused(status, fault.body, fault.response.headers, model)
-    if isinstance(fault, anthropic.APITimeoutError | httpx2.TimeoutException):
-        return errors.ProviderTimeout(
-            "Anthropic sent nothing within the time limit",
-            provider=NAME,
+    name: str
+    section: str
+    vendor: Vendor
+
+    def missing_key(self, model: str = "") -> errors.AuthError:
+        """Return the error for a request without a key."""
+        return errors.AuthError(
+            f"No key for {self.vendor.title}",
+            provider=self.name,
             model=model,
-            remedy="Try again; NANOBOT_STREAM_IDLE_TIMEOUT_S sets the limit in seconds.",
+            remedy=f"Set {' or '.join(self.vendor.env_keys)} or {self.section}.apiKey; "
+            f"{self._keys()}",
         )
-    if isinstance(fault, ValueError):  # JSON or UTF-8 that is none
-        return malformed(model)
-    cause = fault.__cause__ or fault
-    return errors.TransportError(
-        f"The connection to Anthropic failed ({type(cause).__name__})",
-        provider=NAME,
-        model=model,
-        remedy="Check the network, and providers.anthropic.apiBase and proxy if they are set.",
-    )
 
+    def translate(self, fault: BaseException, *, model: str = "") -> errors.ProviderError:
+        """Return nanobot's error for whatever the SDK, or the HTTP library below it, raises."""
+        if isinstance(fault, anthropic.APIStatusError):
+            # An error event comes in the midst of an answer that began with status 200.
+            status = fault.status_code if fault.status_code >= 300 else 0
+            return self._refused(status, fault.body, fault.response.headers, model)
+        if isinstance(fault, anthropic.APITimeoutError | httpx2.TimeoutException):
+            return errors.ProviderTimeout(
+                f"{self.vendor.title} sent nothing within the time limit",
+                provider=self.name,
+                model=model,
+                remedy="Try again; NANOBOT_STREAM_IDLE_TIMEOUT_S sets the limit in seconds.",
+            )
+        if isinstance(fault, ValueError):  # JSON or UTF-8 that is none
+            return self.malformed(model)
+        cause = fault.__cause__ or fault
+        return errors.TransportError(
+            f"The connection to {self.vendor.title} failed ({type(cause).__name__})",
+            provider=self.name,
+            model=model,
+            remedy=f"Check the network, and {self.section}.apiBase and proxy if they are set.",
+        )
 
-def malformed(model: str = "") -> errors.MalformedAnswer:
-    """Return the error for an answer that does not follow the Messages API."""
-    return errors.MalformedAnswer(
-        "Anthropic's answer does not follow the Messages API",
-        provider=NAME,
-        model=model,
-        remedy="Try again; if providers.anthropic.apiBase is set, check what answers there.",
-    )
+    def malformed(self, model: str = "") -> errors.MalformedAnswer:
+        """Return the error for an answer that does not follow the Messages API."""
+        return errors.MalformedAnswer(
+            f"The answer of {self.vendor.title} does not follow the Messages API",
+            provider=self.name,
+            model=model,
+            remedy=f"Try again; if {self.section}.apiBase is set, check what answers there.",
+        )
 
+    def broken(self, model: str) -> errors.TransportError:
+        """Return the error for a stream without its end."""
+        return errors.TransportError(
+            f"The answer of {self.vendor.title} broke off",
+            provider=self.name,
+            model=model,
+            remedy="Try again.",
+        )
 
-def broken(model: str) -> errors.TransportError:
-    """Return the error for a stream without its end."""
-    return errors.TransportError(
-        "Anthropic's answer broke off", provider=NAME, model=model, remedy="Try again."
-    )
+    def reported(self, event: Mapping[str, Any], *, model: str) -> errors.ProviderError:
+        """Return the error that an ``error`` event reports in the midst of an answer."""
+        return self._refused(0, event, {}, model)
 
+    def _refused(
+        self, status: int, body: object, headers: Mapping[str, str], model: str
+    ) -> errors.ProviderError:
+        error = body.get("error") if isinstance(body, Mapping) else None
+        detail: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+        kind = _kind(status, detail)
+        text = _vendor_text(detail.get("message"))
+        where = f" (HTTP {status})" if status else ""
+        return kind(
+            f"{self.vendor.title} refused the request{where}" + (f": {text}" if text else ""),
+            provider=self.name,
+            model=model,
+            status=status,
+            retry_after=retry_after(headers),
+            remedy=self._remedy(kind, status, model),
+        )
 
-def reported(event: Mapping[str, Any], *, model: str) -> errors.ProviderError:
-    """Return the error that an ``error`` event reports in the midst of an answer."""
-    return _refused(0, event, {}, model)
+    def _remedy(self, kind: type[errors.ProviderError], status: int, model: str) -> str:
+        if kind is errors.AuthError:
+            keys = " or ".join((f"{self.section}.apiKey", *self.vendor.env_keys))
+            return f"Check {keys}; {self._keys()}"
+        if kind is errors.QuotaError:
+            return (
+                f"Add credit or raise the spend limit at {self.vendor.billing_page}, "
+                "or use another model."
+            )
+        if status == 404:
+            return f"Check the model name {model!r} and {self.section}.apiBase."
+        if 300 <= status < 400:
+            return f"The server points elsewhere; check {self.section}.apiBase."
+        default = f"Check the model's name and the settings in {self.section}."
+        return _REMEDIES.get(kind, default)
 
-
-def _refused(
-    status: int, body: object, headers: Mapping[str, str], model: str
-) -> errors.ProviderError:
-    error = body.get("error") if isinstance(body, Mapping) else None
-    detail: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
-    kind = _kind(status, detail)
-    text = _vendor_text(detail.get("message"))
-    where = f" (HTTP {status})" if status else ""
-    return kind(
-        f"Anthropic refused the request{where}" + (f": {text}" if text else ""),
-        provider=NAME,
-        model=model,
-        status=status,
-        retry_after=retry_after(headers),
-        remedy=_REMEDIES.get(kind) or _advice(status, model),
-    )
+    def _keys(self) -> str:
+        return f"keys are made at {self.vendor.keys_page}."
 
 
 def _kind(status: int, detail: Mapping[str, Any]) -> type[errors.ProviderError]:
@@ -166,14 +196,6 @@ def _by_status(status: int) -> type[errors.ProviderError]:
     if status in known:
         return known[status]
     return errors.OverloadError if status >= 500 or not status else errors.BadRequest
-
-
-def _advice(status: int, model: str) -> str:
-    if status == 404:
-        return f"Check the model name {model!r} and providers.anthropic.apiBase."
-    if 300 <= status < 400:
-        return "The server points elsewhere; check providers.anthropic.apiBase."
-    return "Check the model's name and the settings in providers.anthropic."
 
 
 def _vendor_text(message: Any) -> str:

@@ -25,7 +25,7 @@ from nanobot.provider import ModelEvent, ModelFinish, ModelReasoning, ModelText
 
 from nanobot_provider_compat.calls import BadCalls, CallCollector
 from nanobot_provider_compat.failure import Failures
-from nanobot_provider_compat.history import DIALECT
+from nanobot_provider_compat.history import DIALECT, STRUCTURED
 from nanobot_provider_compat.sse import MAX_EVENT, EventSplitter, EventTooLong
 from nanobot_provider_compat.surrogates import ends_in_half, mend
 from nanobot_provider_compat.think import ThinkFilter
@@ -35,15 +35,20 @@ _REASONS = {
     "function_call": FinishReason.TOOL_CALLS,
     "length": FinishReason.LENGTH,
     "max_tokens": FinishReason.LENGTH,
+    "max_output_tokens": FinishReason.LENGTH,
     "model_length": FinishReason.LENGTH,
     "model_context_window_exceeded": FinishReason.LENGTH,
     "content_filter": FinishReason.CONTENT_FILTER,
+    "safety": FinishReason.CONTENT_FILTER,
     "sensitive": FinishReason.CONTENT_FILTER,
     "refusal": FinishReason.REFUSAL,
 }
 # Half the cost of json.loads, which looks for white space at both ends; there is none left here.
 _raw_decode = json.JSONDecoder().raw_decode
-_BROKEN = frozenset({"error", "network_error", "insufficient_system_resource"})
+_GROWING = frozenset({"data", "summary", "text", "thinking"})
+_BROKEN = frozenset(
+    {"abort", "error", "insufficient_system_resource", "malformed_function_call", "network_error"}
+)
 
 
 class Answer:
@@ -80,7 +85,7 @@ class Answer:
         self._begun = False
         self._fresh: list[tuple[bool, list[str]]] = []  # (is reasoning, pieces) not yet given
         self._reasoning: list[str] = []
-        self._details: dict[object, tuple[dict[str, Any], dict[str, list[str]]]] = {}
+        self._details: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, list[str]]]] = {}
         self._half = ""
         self._size = 0
         self._answered = False
@@ -182,11 +187,13 @@ class Answer:
 
     def _chunk(self, chunk: dict[str, Any]) -> None:
         choices = chunk.get("choices")
-        if chunk.get("error") or _failed(chunk) or (not choices and chunk.get("object") == "error"):
-            raise self._fail.of_payload(chunk, self._now())
+        if chunk.get("error") or "base_resp" in chunk or not choices:
+            self._check(chunk)
         if not self._model and isinstance(chunk.get("model"), str):
             self._model = chunk["model"]
         usage = chunk.get("usage")
+        if usage is None and "x_groq" in chunk:
+            usage = _dict(chunk["x_groq"]).get("usage")
         if isinstance(usage, dict):
             self._usage = usage
         if not choices:
@@ -196,6 +203,12 @@ class Answer:
         for choice in choices:
             if isinstance(choice, dict) and not choice.get("index"):
                 self._choice(choice)
+
+    def _check(self, chunk: dict[str, Any]) -> None:
+        """Raise what a chunk reports; MiniMax does so in a status object that is always there."""
+        status = _dict(chunk.get("base_resp")).get("status_code")
+        if chunk.get("error") or status or chunk.get("object") == "error":
+            raise self._fail.of_payload(chunk, self._now())
 
     def _choice(self, choice: dict[str, Any]) -> None:
         self._choices += 1
@@ -209,24 +222,27 @@ class Answer:
             self._delta(delta, whole=whole)
         elif isinstance(delta, str):
             raise self._fail.malformed("a choice is bare text")
-        reason = str(choice.get("finish_reason") or "")
+        # Gemini adds words: "content_filter: PROHIBITED_CONTENT".
+        reason = str(choice.get("finish_reason") or "").partition(":")[0].lower()
         if reason in _BROKEN:
             error = choice.get("error") or {"code": "server_error"}
             raise self._fail.of_payload({"error": error}, self._now())
         self._reason = reason or self._reason
 
     def _delta(self, delta: dict[str, Any], *, whole: bool) -> None:
+        content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):  # as in nearly every chunk
+            self._text(content)
+            return
         thought = delta.get("reasoning_content") or delta.get("reasoning")
-        details = delta.get("reasoning_details")
-        if isinstance(details, list):
-            shown = "".join(self._detail(detail) for detail in details)
-            thought = thought or shown
+        for name in STRUCTURED:
+            if isinstance(details := delta.get(name), list):
+                shown = "".join(self._detail(name, detail) for detail in details)
+                thought = thought or shown
         if isinstance(thought, str) and thought:
             self._say([(True, thought)])
-        content = delta.get("content")
         if isinstance(content, str):
-            if content:
-                self._say(self._think.feed(content))
+            self._text(content)
         elif isinstance(content, list):
             self._blocks(content)
         elif isinstance(content, dict):
@@ -243,6 +259,12 @@ class Answer:
         except BadCalls as error:
             raise self._fail.malformed(str(error)) from None
 
+    def _text(self, text: str) -> None:
+        if text and self._think.passes(text):
+            self._say(((False, text),))
+        elif text:
+            self._say(self._think.feed(text))
+
     def _blocks(self, blocks: list[Any]) -> None:
         for block in blocks:
             if isinstance(block, str):
@@ -254,18 +276,18 @@ class Answer:
             elif isinstance(block.get("text"), str):
                 self._say(self._think.feed(block["text"]))
 
-    def _detail(self, detail: Any) -> str:
+    def _detail(self, field: str, detail: Any) -> str:
         """Keep a piece of structured reasoning; return what can be shown of it."""
         if not isinstance(detail, dict):
             return ""
-        key = tuple(str(detail.get(name)) for name in ("index", "type", "id"))
+        key = (field, *(str(detail.get(name)) for name in ("index", "type", "id")))
         kept, pieces = self._details.setdefault(key, ({}, {}))
         for name, value in detail.items():
-            if name in ("text", "summary", "data") and isinstance(value, str):
+            if name in _GROWING and isinstance(value, str):
                 pieces.setdefault(name, []).append(value)
-            elif value is not None:
+            elif value is not None and (value or name not in kept):
                 kept[name] = value
-        shown = detail.get("text") or detail.get("summary")
+        shown = detail.get("text") or detail.get("summary") or detail.get("thinking")
         return shown if isinstance(shown, str) else ""
 
     def _say(self, pieces: Iterable[tuple[bool, str]]) -> None:
@@ -325,11 +347,15 @@ class Answer:
         text = "".join(self._reasoning)
         opaque: dict[str, object] = {}
         if self._details:
+            opaque["provider"] = self._fail.provider
+        for field in STRUCTURED:
             details = [
                 {**kept, **{name: "".join(texts) for name, texts in pieces.items()}}
-                for kept, pieces in self._details.values()
+                for key, (kept, pieces) in self._details.items()
+                if key[0] == field
             ]
-            opaque = {"provider": self._fail.provider, "reasoning_details": details}
+            if details:
+                opaque[field] = details
         if not text and not opaque:
             return ()
         return (ReasoningBlock(text=text, dialect=DIALECT, opaque=opaque),)
@@ -345,30 +371,28 @@ class Answer:
 
 def read_usage(usage: dict[str, Any]) -> BilledTokens:
     """Return the tokens of a usage object, whichever way the vendor spells it."""
-    prompt = _dict(usage.get("prompt_tokens_details"))
-    completion = _dict(usage.get("completion_tokens_details"))
-    sent = _number(usage.get("prompt_tokens"))
-    written = _number(usage.get("completion_tokens"))
+    prompt = _dict(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+    completion = _dict(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
+    sent = _first(usage, "prompt_tokens", "input_tokens")
+    written = _first(usage, "completion_tokens", "output_tokens")
     # Some vendors count reasoning only in the total.
     written = max(written, _number(usage.get("total_tokens")) - sent)
-    cached = (
-        _number(prompt.get("cached_tokens"))
-        or _number(usage.get("cached_tokens"))
-        or _number(usage.get("prompt_cache_hit_tokens"))
+    cached = _number(prompt.get("cached_tokens")) or _first(
+        usage,
+        *("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens"),
+        "num_cached_tokens",
     )
     return BilledTokens(
         input=sent,
         output=written,
         cached=min(cached, sent),
-        cache_write=_number(prompt.get("cache_write_tokens")),
-        reasoning=min(_number(completion.get("reasoning_tokens")), written),
+        cache_write=_number(prompt.get("cache_write_tokens"))
+        or _first(usage, "cache_creation_input_tokens"),
+        reasoning=min(
+            _number(completion.get("reasoning_tokens")) or _first(usage, "reasoning_tokens"),
+            written,
+        ),
     )
-
-
-def _failed(chunk: dict[str, Any]) -> bool:
-    """Tell whether a status object inside a good answer reports an error (MiniMax)."""
-    status = chunk.get("base_resp")
-    return isinstance(status, dict) and bool(status.get("status_code"))
 
 
 def _block_text(value: Any) -> str:
@@ -381,6 +405,11 @@ def _block_text(value: Any) -> str:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _first(usage: dict[str, Any], *names: str) -> int:
+    """Return the first number that is there."""
+    return next((number for name in names if (number := _number(usage.get(name)))), 0)
 
 
 def _number(value: Any) -> int:

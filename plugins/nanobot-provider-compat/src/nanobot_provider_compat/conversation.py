@@ -18,13 +18,14 @@ from typing import Any
 from nanobot.messages import Image, Message, Part, UserMessage
 from nanobot.provider import ModelRequest
 
-from nanobot_provider_compat.history import History, Wire, settled, takes_strings
+from nanobot_provider_compat.history import History, Manners, Wire, manners, settled
 from nanobot_provider_compat.surrogates import mend
 from nanobot_provider_compat.vendor import Vendor
 
 MAX_KEPT = 32 * 1024 * 1024
 """Bytes that all kept conversations of a provider may have."""
 
+_Key = tuple[str, Manners]
 _MAX_CONVERSATIONS = 256
 _BATCH = 32
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict).encode
@@ -50,7 +51,7 @@ class Conversations:
 
     def __init__(self, max_kept: int = MAX_KEPT) -> None:
         self._max_kept = max_kept
-        self._kept: OrderedDict[tuple[str, bool], _Conversation] = OrderedDict()
+        self._kept: OrderedDict[_Key, _Conversation] = OrderedDict()
         self._weight = 0
 
     @property
@@ -64,13 +65,13 @@ class Conversations:
         The vendor and the provider's name must be the same in all calls.
         """
         model = vendor.model_id(request.model)
-        key = request.cache_key, takes_strings(vendor, model)
+        key = request.cache_key, manners(vendor, model)
         # Whatever goes wrong below, nothing half done is kept.
         known = self._kept.pop(key, None) or _Conversation()
         self._weight -= known.weight
         past = request.messages[: settled(vendor, model, request.messages)]
         known.keep(past)
-        history = History(vendor, provider, model, dict.fromkeys(known.ids))
+        history = History(vendor, provider, model, dict.fromkeys(known.ids), known.end.last)
         known.extend(past, history)
         head, tail = history.write(request.system, request.messages[len(past) :], first=known.first)
         if known.wire:
@@ -78,7 +79,7 @@ class Conversations:
         comma = b"," if head and tail else b""
         return encode(head)[1:-1], comma, known.wire, encode(tail)[1:-1]
 
-    def _keep(self, key: tuple[str, bool], known: _Conversation) -> None:
+    def _keep(self, key: _Key, known: _Conversation) -> None:
         self._kept[key] = known
         self._weight += known.weight
         while self._weight > self._max_kept or len(self._kept) > _MAX_CONVERSATIONS:
@@ -95,12 +96,14 @@ class _Place:
         size: Bytes of JSON.
         pictures: Bytes of pictures.
         ids: How many ids of tool calls.
+        last: Role of the last message in the JSON.
     """
 
     messages: int = 0
     size: int = 0
     pictures: int = 0
     ids: int = 0
+    last: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -153,9 +156,10 @@ class _Conversation:
             pieces.append(encode(finished)[1:-1] + b",")
             self.first = self.first or finished[0]["role"]
             self.starts.append(start)
+            last = finished[-1]["role"]
             finished.clear()
             grown = start.size + len(pieces[-1])
-            return _Place(messages=end, size=grown, pictures=pictures, ids=ids)
+            return _Place(messages=end, size=grown, pictures=pictures, ids=ids, last=last)
 
         held, used = pictures, history.used  # with the messages that are not finished
         for index in range(end, len(messages)):

@@ -28,6 +28,7 @@ _CASES: Mapping[str, type[errors.ProviderError]] = {
     "rate_limit": errors.RateLimitError,
     "timeout": errors.ProviderTimeout,
     "overload": errors.OverloadError,
+    "malformed": errors.MalformedAnswer,
     "bad_request": errors.BadRequest,
 }
 
@@ -134,7 +135,8 @@ class Failures:
         where = f"{self.section}.apiKey"
         if self.vendor.env_keys:
             where += f" or the environment variable {' or '.join(self.vendor.env_keys)}"
-        return f"Set {where} to a valid key."
+        begins = f"; its keys begin with {self.vendor.key_prefix}" if self.vendor.key_prefix else ""
+        return f"Set {where} to a valid key{begins}."
 
     def _of_case(
         self, case: str, report: Report, *, status: int, retry_after: float | None
@@ -155,6 +157,10 @@ class Failures:
             "filtered": (
                 "refused the request by its content filter",
                 "Rephrase the request, or use another model.",
+            ),
+            "malformed": (
+                "says that the model gave no usable answer",
+                "Try again, or use another model.",
             ),
             "bad_request": (
                 "refused the request",

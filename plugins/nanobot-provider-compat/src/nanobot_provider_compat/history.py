@@ -11,12 +11,12 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal, TypeGuard
 
 from nanobot.messages import (
     AssistantMessage,
-    File,
     Image,
     Message,
     Part,
@@ -27,10 +27,13 @@ from nanobot.messages import (
 )
 from nanobot.provider import Segment
 
-from nanobot_provider_compat.models import matches
+from nanobot_provider_compat.models import matches, rules_for
 from nanobot_provider_compat.vendor import Vendor
 
 DIALECT = "chat"
+STRUCTURED = ("reasoning_details", "thinking_blocks")
+"""Fields with reasoning in objects, which go back as they came: OpenRouter's and LiteLLM's."""
+
 _EMPTY = "(empty)"
 _CONTINUED = "(conversation continued)"
 _ID_STYLES = {
@@ -38,6 +41,7 @@ _ID_STYLES = {
     "nine": re.compile(r"[A-Za-z0-9]{9}"),
 }
 _MARK = {"type": "ephemeral"}
+_PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _UNSIGNED = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 
 Wire = dict[str, Any]
@@ -51,15 +55,23 @@ class History:
         provider: Its name; opaque reasoning goes back only to where it came from.
         model: Model id as it is sent.
         used: Ids of tool calls that may not be used again, in order; new ones are added to it.
+        after: Role of the message before the first that is added, empty when there is none.
     """
 
     def __init__(
-        self, vendor: Vendor, provider: str, model: str, used: dict[str, None] | None = None
+        self,
+        vendor: Vendor,
+        provider: str,
+        model: str,
+        used: dict[str, None] | None = None,
+        after: str = "",
     ) -> None:
         self._vendor = vendor
         self._provider = provider
-        self._strings = takes_strings(vendor, model)
+        self._manners = manners(vendor, model)
+        self._strings = self._manners.strings
         self._marks = takes_marks(vendor, model)
+        self._after = after
         self.used = {} if used is None else used
         self._wire: list[Wire] = []
 
@@ -121,19 +133,22 @@ class History:
         last = self._wire[-1] if self._wire else None
         if last is not None and last["role"] == "user":
             last["content"] = _joined(last["content"], content)
-        else:
-            self._wire.append({"role": "user", "content": content})
+            return
+        before = last["role"] if last is not None else self._after
+        if before == "tool" and self._manners.bridge:
+            self._wire.append({"role": "assistant", "content": _CONTINUED})
+        self._wire.append({"role": "user", "content": content})
 
     def _content(self, parts: Sequence[Part]) -> str | list[Wire]:
         """Return content as text, or as blocks if there is a picture and the vendor takes them."""
-        if self._strings or not any(isinstance(p, Image) for p in parts):
+        if self._strings or not any(_shows(part) for part in parts):
             return "\n\n".join(filter(None, (text_of((part,)) for part in parts)))
         blocks: list[Wire] = []
         for part in parts:
-            if isinstance(part, Image):
+            if _shows(part):
                 url = f"data:{part.media_type};base64,{b64encode(part.data).decode()}"
                 blocks.append({"type": "image_url", "image_url": {"url": url}})
-            elif isinstance(part, File) or part.text:
+            elif not isinstance(part, Text) or part.text:
                 blocks.append({"type": "text", "text": text_of((part,))})
         return blocks
 
@@ -166,7 +181,7 @@ class History:
         if self._strings:
             return
         for use in uses:
-            pictures = tuple(part for part in use.result.parts if isinstance(part, Image))
+            pictures = tuple(part for part in use.result.parts if _shows(part))
             if pictures:
                 about = Text(text=f"(pictures returned by {use.call.name})")
                 self._add_user(self._content((about, *pictures)))
@@ -195,22 +210,50 @@ class History:
         return made
 
     def _reasoning(self, wire: Wire, message: AssistantMessage) -> None:
-        if self._vendor.replay_reasoning == "drop":
+        if not self._manners.reasoning:
             return
         blocks = [block for block in message.reasoning if block.dialect == DIALECT]
         own = [block for block in blocks if block.opaque.get("provider") == self._provider]
-        details = [d for block in own for d in _list(block.opaque.get("reasoning_details"))]
         text = "\n".join(filter(None, (block.text for block in blocks)))
-        if details:
-            wire["reasoning_details"] = details
-        elif text or self._vendor.replay_reasoning == "required_empty":
+        structured = {
+            name: details
+            for name in STRUCTURED
+            if (details := [d for block in own for d in _list(block.opaque.get(name))])
+        }
+        if structured:
+            wire.update(structured)
+        elif text or self._manners.reasoning == "required":
             wire["reasoning_content"] = text
 
 
-def takes_strings(vendor: Vendor, model: str) -> bool:
-    """Tell whether content must be a string, so that pictures become words."""
-    return vendor.string_content_only and not any(
-        matches(pattern, model) for pattern in vendor.picture_models
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manners:
+    """How a model wants to be talked to.
+
+    Args:
+        strings: Content must be a string, so pictures become words.
+        reasoning: Whether answers carry their reasoning; empty when they must not.
+        bridge: A message of the user may not follow the results of tools.
+    """
+
+    strings: bool
+    reasoning: Literal["", "kept", "required"]
+    bridge: bool
+
+
+def manners(vendor: Vendor, model: str) -> Manners:
+    """Return how a vendor's model wants to be talked to."""
+    rules = rules_for(model)
+    policy = vendor.replay_reasoning
+    reasoning: Literal["", "kept", "required"] = "kept" if policy == "keep" else ""
+    required = policy == "required_empty" or any(rule.reasoning_required for rule in rules)
+    if required and policy != "drop":
+        reasoning = "required"
+    sees = any(matches(pattern, model) for pattern in vendor.picture_models)
+    return Manners(
+        strings=vendor.string_content_only and not sees,
+        reasoning=reasoning,
+        bridge=any(rule.answer_after_tools for rule in rules),
     )
 
 
@@ -237,6 +280,11 @@ def _filled(wire: list[Wire]) -> list[Wire]:
     return wire
 
 
+def _shows(part: Part) -> TypeGuard[Image]:
+    """Tell whether a part is a picture of a kind that every vendor reads; others are words."""
+    return isinstance(part, Image) and part.media_type in _PICTURES
+
+
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
@@ -256,9 +304,15 @@ def _blocks(content: str | list[Wire]) -> list[Wire]:
 def _object_text(arguments: str) -> str:
     """Return the arguments unchanged if they are a JSON object, else an empty one."""
     try:
-        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+        parsed = json.loads(arguments, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return "{}"
+    return arguments if isinstance(parsed, dict) else "{}"
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(constant)
 
 
 def _mark(wire: list[Wire]) -> None:

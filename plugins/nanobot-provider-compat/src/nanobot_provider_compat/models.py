@@ -1,7 +1,9 @@
 """Models that want to be asked in a way of their own, whoever serves them.
 
 Sources: the model pages of OpenAI (reasoning models take ``max_completion_tokens`` and no
-temperature), Moonshot (Kimi), Xiaomi (MiMo) and Alibaba Cloud (Qwen).
+temperature), Moonshot (Kimi; "thinking is enabled but reasoning_content is missing in assistant
+tool call message"), DeepSeek, Mistral ("Unexpected role 'user' after role 'tool'"), Xiaomi (MiMo),
+Z.ai (GLM) and Alibaba Cloud (Qwen).
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ class ModelRule:
         efforts: The only values of ``reasoning_effort`` that may be sent, None for any.
         temperature: False when no temperature may be sent.
         completion_tokens: True when the limit is ``max_completion_tokens``.
+        reasoning_required: True when every answer in the history must carry its reasoning, an
+            empty one if there was none.
+        answer_after_tools: True when a message of the user may not follow the results of tools.
+        plain_schemas: True when the schemas of tools must be in narrow words.
     """
 
     patterns: tuple[str, ...]
@@ -32,6 +38,9 @@ class ModelRule:
     efforts: frozenset[str] | None = None
     temperature: bool = True
     completion_tokens: bool = False
+    reasoning_required: bool = False
+    answer_after_tools: bool = False
+    plain_schemas: bool = False
 
 
 RULES = (
@@ -48,7 +57,24 @@ RULES = (
     ),
     ModelRule(patterns=("kimi-k2", "k2.6-code-preview"), efforts=frozenset()),
     ModelRule(patterns=("kimi-k2.7-code",), always_thinks=True),
-    ModelRule(patterns=("mimo-v2.5", "mimo-v2-pro", "mimo-v2-omni"), thinking="thinking_type"),
+    ModelRule(
+        patterns=("mimo-v2.5", "mimo-v2-pro", "mimo-v2-omni"),
+        thinking="thinking_type",
+        reasoning_required=True,
+    ),
+    ModelRule(
+        patterns=(
+            *("kimi-k2.5", "kimi-k2.6", "kimi-k2.7", "kimi-k2-thinking", "kimi-k3"),
+            *("deepseek-reasoner", "deepseek-v4"),
+        ),
+        reasoning_required=True,
+    ),
+    ModelRule(patterns=("gemini",), plain_schemas=True),
+    ModelRule(patterns=("glm-5.3",), always_thinks=True),
+    ModelRule(
+        patterns=("mistral", "mistralai", "magistral", "ministral", "codestral", "devstral"),
+        answer_after_tools=True,
+    ),
     ModelRule(
         patterns=("qwen3.7-max", "qwen3.7-plus", "qwen3.6", "qwen3.5-plus", "qwen3.5-flash"),
         thinking="enable_thinking",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
+from hashlib import blake2b
 from typing import cast
 
 import httpx
@@ -96,7 +98,7 @@ class ChatProvider:
             "POST",
             self._endpoint.url("/chat/completions"),
             content=content,
-            headers=dict(self._endpoint.headers),
+            headers=self._headers(request),
         )
         try:
             async with sending as response, aclosing(_blocks(response)) as blocks:
@@ -129,6 +131,14 @@ class ChatProvider:
         except httpx.HTTPError as error:
             raise fail.of_exception(error) from None
         return read_models(body, fail)
+
+    def _headers(self, request: ModelRequest) -> dict[str, str]:
+        headers = dict(self._endpoint.headers)
+        if self._vendor.cache_key_header:
+            # A header can not carry every session's name, and vendors want one in every request.
+            key = request.cache_key.encode("utf-8", "replace") or os.urandom(16)
+            headers[self._vendor.cache_key_header] = blake2b(key, digest_size=16).hexdigest()
+        return headers
 
     def _failures(self, model: str) -> Failures:
         return Failures(

@@ -31,7 +31,8 @@ _CODES: Mapping[str, frozenset[str]] = {
     ),
     "filtered": _names(
         "contentfilter contentpolicyviolation datainspectionfailed contentmoderation moderation "
-        "responsibleaipolicyviolation contentfiltered sensitivecontent promptblocked"
+        "responsibleaipolicyviolation contentfiltered sensitivecontent promptblocked "
+        "flaggedinput"
     ),
     "context": _names(
         "contextlengthexceeded contextlength contextwindowexceeded exceedcontextsizeerror "
@@ -41,7 +42,8 @@ _CODES: Mapping[str, frozenset[str]] = {
         "authenticationerror authentication invalidapikey incorrectapikey expiredapikey "
         "apikeyinvalid invalidauthentication unauthorized unauthenticated permissiondenied "
         "permissionerror accessdenied accountdeactivated organizationdeactivated invalidtoken "
-        "expiredtoken invalidcredential invalidcredentials expiredcredentials"
+        "expiredtoken invalidcredential invalidcredentials expiredcredentials "
+        "invalidauthenticationerror incorrectapikeyerror permissiondeniederror"
     ),
     "rate_limit": _names(
         "ratelimitexceeded ratelimiterror ratelimit toomanyrequests requestlimitexceeded "
@@ -62,6 +64,7 @@ _CODES: Mapping[str, frozenset[str]] = {
 _TOO_LONG_WORDS = re.compile(
     r"\b(?:maximum context length|(?:prompt|input) is too long|too many (?:input |prompt )?tokens|"
     r"reduce the length of the (?:messages|prompt|input)|range of input length|"
+    r"exceed(?:s|ed) model token limit|(?:input )?tokens? length too long|"
     r"input token count .{0,40}exceeds)\b",
     re.IGNORECASE,
 )
@@ -137,6 +140,8 @@ def read_report(body: Any) -> Report:
     codes = [*_codes(error), *(code for detail in inside for code in _codes(detail))]
     if isinstance(error.get("innererror"), dict):
         codes += _codes(error["innererror"])
+    if isinstance(error.get("metadata"), dict) and "flagged_input" in error["metadata"]:
+        codes.append("flagged_input")  # OpenRouter's moderation, which answers 403
     number = error.get("code")
     waits = [_span(str(detail["retryDelay"])) for detail in inside if detail.get("retryDelay")]
     return Report(
@@ -166,9 +171,12 @@ def classify(status: int, report: Report, vendor: Vendor) -> str:
         return typed
     if status in (401, 403):
         return "auth"
+    if status == 451:
+        return "filtered"
     if status == 429:
-        named = typed == "rate_limit"
-        return "quota" if not named and _QUOTA_WORDS.search(report.text) else "rate_limit"
+        if typed in ("rate_limit", "overload"):
+            return typed
+        return "quota" if _QUOTA_WORDS.search(report.text) else "rate_limit"
     if status == 413 or typed == "context":
         return "context"
     if status in (400, 422, 500) and _overflows(report.text):

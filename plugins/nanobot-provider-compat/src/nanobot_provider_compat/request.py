@@ -10,6 +10,7 @@ from nanobot.provider import ModelRequest
 
 from nanobot_provider_compat.conversation import Conversations, encode
 from nanobot_provider_compat.models import matches, rules_for
+from nanobot_provider_compat.schemas import plain
 from nanobot_provider_compat.vendor import Vendor
 
 PROTECTED = frozenset({"messages", "model", "stream"})
@@ -59,7 +60,7 @@ def _fields(request: ModelRequest, vendor: Vendor, extra: Mapping[str, Any]) -> 
         body["temperature"] = request.temperature
     if request.reasoning_effort:
         _merge(body, _thinking(request.reasoning_effort, vendor, model))
-    tools = _tools(request, extra)
+    tools = _tools(request, extra, plain_schemas=any(rule.plain_schemas for rule in rules))
     if tools:
         body["tools"] = tools
         if request.tool_choice == "none":
@@ -81,14 +82,16 @@ def estimate_tokens(content: bytes) -> int:
     return len(text) // 4 + pictures * _PICTURE_TOKENS + 1
 
 
-def _tools(request: ModelRequest, extra: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _tools(
+    request: ModelRequest, extra: Mapping[str, Any], *, plain_schemas: bool
+) -> list[dict[str, Any]]:
     tools: list[dict[str, Any]] = [
         {
             "type": "function",
             "function": {
                 "name": tool.name,
                 "description": tool.description,
-                "parameters": tool.parameters,
+                "parameters": plain(tool.parameters) if plain_schemas else tool.parameters,
             },
         }
         for tool in request.tools
@@ -106,16 +109,29 @@ def _thinking(effort: str, vendor: Vendor, model: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if "thinking_type" in styles and allowed:
         fields["thinking"] = {"type": "enabled" if on else "disabled"}
+    if "thinking_adaptive" in styles and allowed:
+        fields["thinking"] = {"type": "adaptive" if on else "disabled"}
     if "enable_thinking" in styles and allowed:
         fields["enable_thinking"] = on
+    if "chat_template" in styles and allowed:
+        fields["chat_template_kwargs"] = {"enable_thinking": on}
     if "reasoning_split" in styles and allowed:
         fields["reasoning_split"] = on
-    word = vendor.effort_map.get(effort, _EFFORTS.get(effort, effort))
+    word = _word(effort, vendor, model)
     if "openrouter" in styles:
         fields["reasoning"] = {"effort": word} if word else {"enabled": on}
     elif word and all(rule.efforts is None or word in rule.efforts for rule in rules):
         fields["reasoning_effort"] = word
     return fields
+
+
+def _word(effort: str, vendor: Vendor, model: str) -> str:
+    """Return what an effort is called; empty when nothing may be sent."""
+    own = (words for pattern, words in vendor.model_efforts.items() if matches(pattern, model))
+    for words in (*own, vendor.effort_map, _EFFORTS):
+        if effort in words:
+            return words[effort]
+    return effort
 
 
 def _merge(body: dict[str, Any], patch: Mapping[str, Any]) -> None:

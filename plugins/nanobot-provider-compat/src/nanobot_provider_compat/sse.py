@@ -30,6 +30,8 @@ class EventSplitter:
         """Take more bytes; return the data of the events that they complete."""
         if not block:
             return []
+        if events := self._whole(block):
+            return events
         if self._after_cr and block.startswith(b"\n"):
             block = block[1:]
         self._after_cr = block.endswith(b"\r") if block else self._after_cr
@@ -39,6 +41,22 @@ class EventSplitter:
         if last:
             self._count(last)
             self._line.append(last)
+        return events
+
+    def _whole(self, block: bytes) -> list[bytes]:
+        """Return the events of a block that is made of nothing else, as most blocks are."""
+        if (
+            not block.startswith(b"data: ")
+            or not block.endswith(b"\n\n")
+            or self._line
+            or self._data
+            or b"\r" in block
+        ):
+            return []
+        events = block[6:-2].split(b"\n\ndata: ")
+        if any(b"\n" in event for event in events):
+            return []
+        self._started, self._after_cr, self._size = True, False, 0
         return events
 
     def flush(self) -> bytes:

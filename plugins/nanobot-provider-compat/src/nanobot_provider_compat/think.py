@@ -36,6 +36,13 @@ class ThinkFilter:
                 text, self._held = text[:start], text[start:]
         return self._split(text)
 
+    def passes(self, piece: str) -> bool:
+        """Take a piece that is sure to be answer and nothing else; False if it must be fed."""
+        if "<" in piece or self._held or self._inside or self._trim or not self._answered:
+            return False
+        self._before = piece[-1]
+        return True
+
     def flush(self) -> Iterator[tuple[bool, str]]:
         """Give what was held back; the answer is over."""
         text, self._held = self._held, ""

@@ -11,7 +11,9 @@ from pydantic import Field
 class CustomConfig(ProviderConfig):
     """The section of an endpoint; `api_base` is required."""
 
-    thinking_style: Literal["thinking_type", "enable_thinking", "reasoning_split"] | None = Field(
+    thinking_style: (
+        Literal["thinking_type", "enable_thinking", "chat_template", "reasoning_split"] | None
+    ) = Field(
         default=None,
         description="How the endpoint switches thinking, beside `reasoning_effort`.",
     )

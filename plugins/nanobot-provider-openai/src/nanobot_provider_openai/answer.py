@@ -23,6 +23,7 @@ from nanobot_provider_openai.convert import DIALECT
 from nanobot_provider_openai.faults import Faults
 
 _BYTES_PER_TOKEN = 4
+_MOST_CALLS = 128
 _PICTURE = re.compile(rb'"data:image/[^"]*"')
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 _FAILS = frozenset({"error", "response.failed", "response.cancelled"})
@@ -53,11 +54,13 @@ class Answer:
     Args:
         faults: Makes the errors of this request.
         sent: The request, for an estimate when usage is missing.
+        digest: What the conversation is known by if the vendor stores it, else empty.
     """
 
-    def __init__(self, faults: Faults, *, sent: bytes) -> None:
+    def __init__(self, faults: Faults, *, sent: bytes, digest: str = "") -> None:
         self._faults = faults
         self._sent = sent
+        self._digest = digest
         self._received = 0
         self._items: dict[int, _Item] = {}
         self._said: _Item | None = None
@@ -173,6 +176,8 @@ class Answer:
     def _finish(self, response: Mapping[str, Any]) -> ModelFinish:
         cut = response.get("status") == "incomplete"
         calls = self._calls(cut=cut)
+        if len(calls) > _MOST_CALLS:
+            raise self._faults.malformed()
         reason = FinishReason.TOOL_CALLS if calls else FinishReason.STOP
         if cut:
             why = (response.get("incomplete_details") or {}).get("reason")
@@ -183,7 +188,7 @@ class Answer:
         return ModelFinish(
             reason=reason,
             tool_calls=tuple(calls.values()),
-            reasoning=self._reasoning(calls),
+            reasoning=(*self._reasoning(calls), *self._stored(response, calls)),
             usage=self._bill(response.get("usage") or {}),
             model=_text(response.get("model")) or self._faults.model,
         )
@@ -223,11 +228,21 @@ class Answer:
                 follower = calls[index].id if index in calls else ""
                 for opaque in open_items:
                     opaque["before"] = follower
-                open_items = []
+            open_items = []  # what led to a hosted call may only be sent back with that
             if phase := item.final.get("phase"):
                 opaque = {"model": self._faults.model, "phase": phase}
                 blocks.append(ReasoningBlock(text="", dialect=DIALECT, opaque=opaque))
         return tuple(blocks)
+
+    def _stored(
+        self, response: Mapping[str, Any], calls: Mapping[int, ToolCall]
+    ) -> Iterator[ReasoningBlock]:
+        """Return where the conversation may go on, if the vendor stores it and has all its ids."""
+        known = all(call.id == self._items[n].final.get("call_id") for n, call in calls.items())
+        stored = _text(response.get("id"))
+        if self._digest and stored and known and response.get("status") == "completed":
+            opaque = {"model": self._faults.model, "response": stored, "digest": self._digest}
+            yield ReasoningBlock(text="", dialect=DIALECT, opaque=opaque)
 
     def _bill(self, told: Mapping[str, Any]) -> Usage:
         prompt = _number(told.get("input_tokens"))

@@ -1,7 +1,7 @@
 """Turns a request of nanobot into the body of a Responses request.
 
-Source: OpenAI API reference, "Create a model response". Nothing is stored with the vendor: each
-request carries the whole conversation, and reasoning as the vendor encrypted it.
+Source: OpenAI API reference, "Create a model response". A request carries the whole conversation,
+and reasoning as the vendor encrypted it; nothing is stored with the vendor.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nanobot.provider import ModelRequest
 from nanobot_provider_openai.models import reasoning_fields
 
 DIALECT = "responses"
-RESERVED = frozenset({"input", "instructions", "model", "store", "stream"})
+RESERVED = frozenset({"input", "instructions", "model", "previous_response_id", "store", "stream"})
 """Body members that ``extraBody`` can not set; its ``tools`` and ``include`` are added."""
 
 _APPENDED = frozenset({"include", "tools"})
@@ -39,16 +39,31 @@ _LEAST_OUTPUT = 16  # the vendor refuses a lower limit
 _NOTHING = "(empty message)"
 _NO_OUTPUT = "(no output)"
 
+_HOSTED: Mapping[str, Mapping[str, Any]] = {
+    "web_search": {"type": "web_search"},
+    "x_search": {"type": "x_search"},
+    "code_interpreter": {"type": "code_interpreter", "container": {"type": "auto"}},
+}
+
 Item = dict[str, Any]
 
 
-def body(request: ModelRequest, *, summary: str | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+def body(
+    request: ModelRequest,
+    *,
+    summary: str | None,
+    extra: Mapping[str, Any],
+    patch: Mapping[str, Any] | None = None,
+    hosted: Iterable[str] = (),
+) -> dict[str, Any]:
     """Return the JSON body for a request.
 
     Args:
         request: What to ask.
         summary: Which summary of the reasoning to ask for.
         extra: The configured ``extraBody``; merged deeply.
+        patch: What the vendor wants in each body, or with null does not; merged before ``extra``.
+        hosted: Names of tools that run at the vendor.
     """
     made: dict[str, Any] = {
         "model": request.model,
@@ -75,8 +90,26 @@ def body(request: ModelRequest, *, summary: str | None, extra: Mapping[str, Any]
             made["tool_choice"] = "none"
     if request.cache_key:
         made["prompt_cache_key"] = request.cache_key
+    if request.tool_choice != "none":
+        _merge(made, {"tools": [dict(_HOSTED[name]) for name in hosted]})
+    _merge(made, patch or {})
     _merge(made, {name: value for name, value in extra.items() if name not in RESERVED})
+    _prefer_hosted_search(made)
     return made
+
+
+def _prefer_hosted_search(made: dict[str, Any]) -> None:
+    """Leave the vendor's web search alone in a body, and ask for its sources."""
+    tools = made.get("tools") or []
+    if any(_text_of(tool, "type").startswith("web_search") for tool in tools):
+        made["tools"] = [tool for tool in tools if _text_of(tool, "name") != "web_search"]
+        _merge(made, {"include": ["web_search_call.action.sources"]})
+    elif not tools:
+        made.pop("tools", None)
+
+
+def _text_of(entry: object, name: str) -> str:
+    return str(entry.get(name, "")) if isinstance(entry, Mapping) else ""
 
 
 def encode(made: Mapping[str, Any]) -> bytes:
@@ -105,7 +138,7 @@ def _user(message: UserMessage) -> list[Item]:
 
 
 def _assistant(message: AssistantMessage, model: str, taken: set[str]) -> list[Item]:
-    own = [block for block in message.reasoning if _is_own(block, model)]
+    own = [block for block in message.reasoning if is_own(block, model)]
     items: list[Item] = []
     outputs: list[Item] = []
     if message.text.strip():
@@ -128,7 +161,7 @@ def _assistant(message: AssistantMessage, model: str, taken: set[str]) -> list[I
     return items + outputs
 
 
-def _is_own(block: ReasoningBlock, model: str) -> bool:
+def is_own(block: ReasoningBlock, model: str) -> bool:
     """Tell whether the vendor wrote a block, for this model; no other can read it."""
     return block.dialect == DIALECT and block.opaque.get("model", model) == model
 

@@ -14,10 +14,15 @@ from nanobot_provider_compat.failure import Failures
 
 from nanobot_provider_openai.auto import Incompatible
 
+_FORGOTTEN = "previous_response_not_found"
 _UNKNOWN_FIELD = frozenset({"unknown_parameter", "unsupported_parameter"})
 _CHAT_ONLY = re.compile(
     r"\bv1/chat/completions\b|\bnot supported (?:by|in|with) the responses api\b", re.IGNORECASE
 )
+
+
+class Forgotten(errors.BadRequest):
+    """Report that the vendor does not have the conversation that it was to go on with."""
 
 
 class Faults:
@@ -26,15 +31,19 @@ class Faults:
     Args:
         failures: Makes those that an HTTP answer or an error object reports.
         clock: The time, for a retry date.
+        remedy: What to do when the request is not authorised, empty for the usual.
     """
 
-    def __init__(self, failures: Failures, clock: Clock) -> None:
+    def __init__(self, failures: Failures, clock: Clock, *, remedy: str = "") -> None:
         self._failures = failures
         self._clock = clock
+        self._remedy = remedy
         self.model = failures.model
 
     def of(self, fault: BaseException) -> errors.ProviderError:
         """Return nanobot's error for whatever the SDK, or the HTTP library below it, raises."""
+        if isinstance(fault, errors.ProviderError):  # of the credentials
+            return fault
         if isinstance(fault, openai.APIStatusError):
             return self._refused(fault)
         if isinstance(fault, openai.APITimeoutError):
@@ -51,7 +60,7 @@ class Faults:
         return self._make(
             errors.TransportError,
             f"can not be reached at {self._failures.address} ({type(cause).__name__})",
-            "Check the network, and providers.openai.apiBase and proxy if they are set.",
+            f"Check the network, and {self._failures.section}.apiBase and proxy if they are set.",
         )
 
     def reported(self, event: Mapping[str, Any]) -> errors.ProviderError:
@@ -69,8 +78,7 @@ class Faults:
         return self._make(
             errors.MalformedAnswer,
             "sent an answer that does not follow the Responses API",
-            "Try again; if providers.openai.apiBase is set, check what answers there, or set "
-            "providers.openai.apiType to chat_completions.",
+            f"Try again; if {self._failures.section}.apiBase is set, check what answers there.",
         )
 
     def broken(self) -> errors.ProviderError:
@@ -84,10 +92,16 @@ class Faults:
         error = self._failures.of_answer(
             fault.status_code, response.headers, response.content, self._now()
         )
-        unknown = fault.code in _UNKNOWN_FIELD or _CHAT_ONLY.search(fault.message)
-        if not isinstance(error, errors.BadRequest) or not unknown:
+        if isinstance(error, errors.AuthError) and self._remedy:
+            error.remedy = self._remedy
+        if not isinstance(error, errors.BadRequest):
             return error
-        return Incompatible(
+        kind: type[errors.BadRequest] = errors.BadRequest
+        if fault.code == _FORGOTTEN:
+            kind = Forgotten
+        elif fault.code in _UNKNOWN_FIELD or _CHAT_ONLY.search(fault.message):
+            kind = Incompatible
+        return kind(
             error.message,
             provider=error.provider,
             model=error.model,

@@ -33,7 +33,9 @@ async def open_provider(config: OpenAIConfig, context: PluginContext) -> AsyncIt
         # The SDK takes half a second to import.
         from nanobot_provider_openai.responses import open_responses
 
-        responses = await stack.enter_async_context(open_responses(config, context))
+        responses = await stack.enter_async_context(
+            open_responses(config, context, stateful=config.server_state)
+        )
         if config.api_type == "responses":
             yield responses
         else:

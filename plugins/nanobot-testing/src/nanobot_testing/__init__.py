@@ -10,6 +10,7 @@ Subclass the contract of your kind once, name your plugin, and pytest runs every
 """
 
 from nanobot_testing.contracts.channel import ChannelContract
+from nanobot_testing.contracts.chat_vendor import ChatVendorContract
 from nanobot_testing.contracts.command import CommandContract
 from nanobot_testing.contracts.middleware import MiddlewareContract
 from nanobot_testing.contracts.prompt import PromptContract
@@ -20,6 +21,7 @@ from nanobot_testing.host import load_spec, make_context, make_turn, open_spec, 
 
 __all__ = [
     "ChannelContract",
+    "ChatVendorContract",
     "CommandContract",
     "MiddlewareContract",
     "PromptContract",

@@ -52,6 +52,7 @@ READ_FILE = ToolDefinition(
 _SERVERS = {
     "chat": "nanobot_testing.servers.chat:ChatServer",
     "responses": "nanobot_testing.servers.responses:ResponsesServer",
+    "converse": "nanobot_testing.servers.converse:ConverseServer",
     "messages": "nanobot_testing.servers.messages:MessagesServer",
 }
 

@@ -1,0 +1,1 @@
+"""Signs in and out of model vendors, from the command line."""

@@ -1,0 +1,1 @@
+"""Pictures by any server that speaks OpenAI's pictures API."""

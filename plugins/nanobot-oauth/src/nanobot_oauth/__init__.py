@@ -1,0 +1,1 @@
+"""Logins with model vendors: signing in, keeping the tokens, renewing them."""

@@ -1,0 +1,1 @@
+"""AiHubMix's models for nanobot."""

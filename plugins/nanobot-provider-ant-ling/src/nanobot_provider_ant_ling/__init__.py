@@ -1,0 +1,1 @@
+"""Ant Group's Ling and Ring models for nanobot."""

@@ -1,0 +1,1 @@
+"""Models in the Atomic Chat app for nanobot."""

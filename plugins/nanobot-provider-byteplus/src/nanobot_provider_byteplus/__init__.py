@@ -1,0 +1,1 @@
+"""BytePlus ModelArk's models (Seed and others) for nanobot."""

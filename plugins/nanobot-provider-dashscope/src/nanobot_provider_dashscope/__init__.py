@@ -1,0 +1,1 @@
+"""Alibaba Cloud's Qwen models for nanobot."""

@@ -1,0 +1,1 @@
+"""Eden AI's models for nanobot."""

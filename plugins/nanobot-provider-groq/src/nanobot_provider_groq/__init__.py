@@ -1,0 +1,1 @@
+"""Models on Groq's fast inference for nanobot."""

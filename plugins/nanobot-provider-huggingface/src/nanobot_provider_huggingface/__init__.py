@@ -1,0 +1,1 @@
+"""Models on Hugging Face's Inference Providers for nanobot."""

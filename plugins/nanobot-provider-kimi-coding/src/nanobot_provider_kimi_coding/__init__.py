@@ -1,0 +1,1 @@
+"""The models of a Kimi Code plan for nanobot."""

@@ -1,0 +1,1 @@
+"""Meituan's LongCat models for nanobot."""

@@ -1,0 +1,1 @@
+"""MiniMax's models over its Anthropic-compatible API for nanobot."""

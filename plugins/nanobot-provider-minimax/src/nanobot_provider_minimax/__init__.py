@@ -1,0 +1,1 @@
+"""MiniMax's models for nanobot."""

@@ -1,0 +1,1 @@
+"""ModelScope's API-Inference models for nanobot."""

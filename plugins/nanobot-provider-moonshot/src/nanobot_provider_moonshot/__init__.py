@@ -1,0 +1,1 @@
+"""Moonshot AI's Kimi models for nanobot."""

@@ -1,0 +1,1 @@
+"""Novita AI's models for nanobot."""

@@ -1,0 +1,1 @@
+"""NVIDIA's hosted NIM models for nanobot."""

@@ -1,0 +1,1 @@
+"""OpenCode Zen's and OpenCode Go's models for nanobot."""

@@ -1,0 +1,1 @@
+"""OpenRouter's models for nanobot."""

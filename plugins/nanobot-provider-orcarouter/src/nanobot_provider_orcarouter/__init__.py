@@ -1,0 +1,1 @@
+"""OrcaRouter's models for nanobot."""

@@ -1,0 +1,1 @@
+"""Models on an OpenVINO Model Server for nanobot."""

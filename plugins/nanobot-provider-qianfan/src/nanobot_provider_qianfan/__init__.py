@@ -1,0 +1,1 @@
+"""Baidu Qianfan's models (ERNIE and others) for nanobot."""

@@ -1,0 +1,1 @@
+"""SiliconFlow's models for nanobot."""

@@ -1,0 +1,1 @@
+"""Skywork's agent models for nanobot."""

@@ -1,0 +1,1 @@
+"""StepFun's Step models for nanobot."""

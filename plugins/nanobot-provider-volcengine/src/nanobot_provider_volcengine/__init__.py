@@ -1,0 +1,1 @@
+"""Volcengine Ark's models (Doubao and others) for nanobot."""

@@ -1,0 +1,1 @@
+"""xAI's Grok with a Grok subscription."""

@@ -1,0 +1,1 @@
+"""Xiaomi's MiMo models for nanobot."""

@@ -1,0 +1,1 @@
+"""Zhipu AI's GLM models for nanobot."""

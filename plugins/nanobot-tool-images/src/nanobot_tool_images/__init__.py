@@ -1,0 +1,1 @@
+"""Pictures: the tool that models draw with, and the kind that vendors plug into."""

@@ -1,0 +1,1 @@
+"""The HTTP side of vendors that are no language models: pictures, speech."""
