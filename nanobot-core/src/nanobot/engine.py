@@ -156,8 +156,13 @@ class FollowUps(Protocol):
     suspended: bool
     """Set before a turn is cut off that is to go on later: its end is not stored then."""
 
-    def take(self) -> Sequence[Inbound]:
-        """Return the messages that are to join the turn now, oldest first; each is given once."""
+    def take(self, *, ending: bool) -> Sequence[Inbound]:
+        """Return the messages that are to join the turn now, oldest first; each is given once.
+
+        Args:
+            ending: The answer is there: with what joins now the turn goes on after it, as if it had
+                been said in passing. What is not given begins a turn of its own.
+        """
         ...
 
 

@@ -41,12 +41,13 @@ class Recorder(Logger):
 
 @dataclass
 class HandClock:
-    """A clock that is moved by hand; nobody who sleeps wakes up."""
+    """A clock that is moved by hand; who sleeps wakes up once it has moved far enough."""
 
     wall: datetime = datetime(2026, 3, 1, tzinfo=UTC)
     seconds: float = 1000.0
     asleep: list[float] = field(default_factory=list)
     slept: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now(self) -> datetime:
         return self.wall
@@ -57,11 +58,21 @@ class HandClock:
     async def sleep(self, seconds: float) -> None:
         self.asleep.append(seconds)
         self.slept.set()
-        await asyncio.Event().wait()
+        due = self.seconds + seconds
+        while self.seconds < due:
+            await self.moved.wait()
+            self.moved.clear()
 
     def passes(self, **span: float) -> None:
         self.wall += timedelta(**span)
         self.seconds += timedelta(**span).total_seconds()
+        self.moved.set()
+
+    async def until_slept(self, **span: float) -> None:
+        """Let some time pass, and wait until the store has done its upkeep."""
+        self.slept.clear()
+        self.passes(**span)
+        await self.slept.wait()
 
 
 @pytest.fixture

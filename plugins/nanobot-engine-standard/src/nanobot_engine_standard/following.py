@@ -28,8 +28,11 @@ class Following:
         self._drains = 0
         self._waiting: deque[Inbound] = deque()
 
-    async def drain(self) -> bool:
+    async def drain(self, *, ending: bool = False) -> bool:
         """Store what was said since; tell whether there was something.
+
+        Args:
+            ending: The answer is there.
 
         Raises:
             StorageError: It could not be stored.
@@ -37,7 +40,7 @@ class Following:
         if self._source is None:
             return False
         if self._drains < MAX_DRAINS:
-            self._waiting.extend(self._source.take())
+            self._waiting.extend(self._source.take(ending=ending))
         last = self._drains >= MAX_DRAINS - 1
         stored = 0
         while self._waiting and (last or stored < MAX_MESSAGES):

@@ -209,7 +209,7 @@ class Loop:
                 raise
         decision = self._store(answer, choice, continues=continues, last=last)
         if decision.next in (Next.DONE, Next.EMPTY) and not last:
-            answer.joined = await self._following.drain()
+            answer.joined = await self._following.drain(ending=decision.next is Next.DONE)
         if text:
             resuming = answer.joined or decision.next in (Next.TOOLS, Next.AGAIN)
             await hooks.on_stream_end(resuming=resuming)

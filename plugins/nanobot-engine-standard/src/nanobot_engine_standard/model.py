@@ -28,6 +28,8 @@ from nanobot_engine_standard.streams import closing
 
 ATTEMPTS = 4
 MAX_WAIT_S = 60.0
+MOST_CHARS = 16_000_000
+"""Of one answer, thoughts included: no model writes as much, and a server that never ends does."""
 _LONGEST_ROUND_S = 120.0  # between two rounds of all models, where failures are outwaited
 _FINAL = (errors.ContextOverflow, errors.ContentFiltered, errors.BadRequest)
 _STRAY = (Exception, SystemExit, asyncio.CancelledError)
@@ -205,6 +207,7 @@ class _Call:
         self._alarm = Alarm()
         self._read: Callable[[], Awaitable[ModelEvent]]
         self._finish: ModelFinish | None = None
+        self._chars = 0
         self.shown = False
 
     async def open(
@@ -241,6 +244,13 @@ class _Call:
                 now = self._time()
                 continue
             self.shown = True
+            self._chars += len(event.text)
+            if self._chars > MOST_CHARS:
+                raise errors.MalformedAnswer(
+                    f"{self._choice.provider} has sent more than {MOST_CHARS:,} characters",
+                    provider=self._choice.provider,
+                    model=self._choice.model,
+                )
             if now >= self._deadline:
                 raise TimeIsUp
             return event

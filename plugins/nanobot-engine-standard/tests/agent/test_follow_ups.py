@@ -34,7 +34,7 @@ class Mailbox:
         self.batches = list(batches)
         self.asked = 0
 
-    def take(self) -> Sequence[Inbound]:
+    def take(self, *, ending: bool) -> Sequence[Inbound]:
         self.asked += 1
         return self.batches.pop(0) if self.batches else ()
 

@@ -209,7 +209,7 @@ def test_a_follow_up_takes_its_turn_up_too(lab: Any, lab_module: Any) -> None:
         return "seen"
 
     class Box:
-        def take(self) -> Any:
+        def take(self, *, ending: bool) -> Any:
             return [lab.inbound("and that?", id="m-2")] if not seen else []
 
     lab.tool("look", look, read_only=True)
@@ -526,7 +526,7 @@ class Box:
         self._prefix = prefix
         self._given = 0
 
-    def take(self) -> Any:
+    def take(self, *, ending: bool) -> Any:
         count = self._counts.pop(0) if self._counts else 0
         self._given += count
         names = [f"{self._prefix}-f{self._given - n}" for n in range(count)]

@@ -111,11 +111,14 @@ class Actor:
         current = [self._current] if self._current else []
         return [work.inbound.id for work in (*current, *self._joined, *self._waiting)]
 
-    def take(self) -> Sequence[Inbound]:
+    def take(self, *, ending: bool) -> Sequence[Inbound]:
         """Return messages that join the running turn (`nanobot.engine.FollowUps`).
 
-        Only what the same person says may join: a turn acts with the rights of who started it.
+        Only what the same person says may join: a turn acts with the rights of who started it. An
+        answer that is there is delivered, and what came meanwhile is answered after it.
         """
+        if ending:
+            return []
         joining: list[Inbound] = []
         while self._waiting and len(joining) < MOST_AT_A_DRAIN:
             work = self._waiting[0]

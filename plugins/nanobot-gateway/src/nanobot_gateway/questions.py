@@ -110,7 +110,7 @@ class Questions:
         answer = chosen(text, asked.choices)
         await self._store.put(ANSWERS, asked.id, answer.encode("utf-8", "surrogatepass"))
         await self._store.put(QUESTIONS, asked.id, None)
-        del self._open[asked.id]
+        self._open.pop(asked.id, None)  # the turn may have withdrawn it meanwhile
         waiting = self._waiting.get(asked.id)
         if waiting and not waiting.done():
             waiting.set_result(answer)

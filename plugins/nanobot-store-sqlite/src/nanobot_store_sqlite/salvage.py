@@ -13,8 +13,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from nanobot_store_sqlite.schema import TABLES, Table, prepare
+from nanobot_store_sqlite.schema import PAGE_BYTES, TABLES, Table, prepare
 
+LARGEST_TOLD = 2**36
+"""Bytes; a file that says it is longer has no head that can be believed."""
 MOST_FAILURES = 50_000
 """Rows that are tried in vain, one after the other, before the rest of a table is given up."""
 
@@ -39,7 +41,12 @@ def replace_broken(path: Path) -> tuple[Path, int]:
     for leftover in (fresh, beside(fresh, "-journal")):
         leftover.unlink(missing_ok=True)
     os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    rows = _copy(path, fresh)
+    length = path.stat().st_size
+    try:
+        os.truncate(path, max(length, _told_length(path)))
+        rows = _copy(path, fresh)
+    finally:
+        os.truncate(path, length)
     number = 1
     while (aside := beside(path, f".corrupt-{number}")).exists():
         number += 1
@@ -68,6 +75,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _told_length(path: Path) -> int:
+    """Return how long a file says it is: of one that is shorter, SQLite reads nothing at all."""
+    with path.open("rb") as file:
+        head = file.read(32)
+    pages = int.from_bytes(head[28:32], "big") if head.startswith(b"SQLite format 3\0") else 0
+    return min(pages * PAGE_BYTES, LARGEST_TOLD)
 
 
 def _copy(path: Path, fresh: Path) -> int:
@@ -109,21 +124,28 @@ def _scan(
     source: sqlite3.Connection, table: Table, step: int
 ) -> Generator[tuple[Any, ...], None, bool]:
     """Yield rows upwards (1) or downwards (-1), stepping over what fails; tell if nothing did."""
-    compare, order, last = (">", "ASC", -1) if step > 0 else ("<", "DESC", 2**63 - 1)
+    # From a row on, not beyond the one before it: that one may be what can not be read.
+    compare, order, start = (">=", "ASC", 0) if step > 0 else ("<=", "DESC", 2**63 - 1)
     query = (
         f"SELECT {table.names} FROM {table.name} NOT INDEXED "  # noqa: S608
-        f"WHERE seq {compare} ? ORDER BY seq {order}"
+        f"WHERE seq {compare} ? ORDER BY seq {order} LIMIT ?"
     )
-    failures, whole = 0, True
+    failures, whole, alone = 0, True, False
     while failures < MOST_FAILURES:
+        found = False
         try:
-            for row in source.execute(query, (last,)):
-                last, failures = row[0], 0
+            for row in source.execute(query, (start, 1 if alone else -1)):
+                start, failures, found = row[0] + step, 0, True
                 if table.fits(row):
                     yield row
-            return whole
-        except sqlite3.DatabaseError:
-            last, failures, whole = last + step, failures + 1, False
+            if not (alone and found):
+                return whole
+            alone = False
+        except (sqlite3.DatabaseError, OverflowError):
+            if alone:
+                start, failures = start + step, failures + 1
+            # The module reads a row ahead, and drops the one before a row that can not be read.
+            whole, alone = False, True
     return whole
 
 

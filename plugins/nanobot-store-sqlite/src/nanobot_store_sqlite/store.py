@@ -32,8 +32,9 @@ PRUNE_AGAIN_S = 0.5
 class SteadyTime:
     """Seconds since the epoch that never go back and never leap.
 
-    The machine's clock counts once, at the beginning, and only if it is not behind what the file
-    knows; from there on time passes as it does for a stopwatch.
+    The machine's clock counts once, for a new file; from there on time passes as it does for a
+    stopwatch that is stopped with the store. So nothing grows old because a clock was wrong, and
+    what is kept for a week is kept for a week of work.
 
     Args:
         clock: The machine's clock.
@@ -42,7 +43,7 @@ class SteadyTime:
 
     def __init__(self, clock: Clock, last_seen: float) -> None:
         self._clock = clock
-        self._offset = max(clock.now().timestamp(), last_seen) - clock.monotonic()
+        self._offset = (last_seen or clock.now().timestamp()) - clock.monotonic()
 
     def now(self) -> float:
         """Return the time."""
