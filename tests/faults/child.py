@@ -1,7 +1,9 @@
 """A gateway in a process of its own that is killed at the Nth write; run by test_kill.py.
 
-Arguments: folder, number of the write to die at (0 for never), ``dedupe`` or ``plain``, and for
-the negative control ``forgetful``: a store that says yes before anything is stored.
+Arguments: folder, number of the write to die at (0 for never), ``dedupe`` or ``plain``, ``honest``
+or for the negative controls ``forgetful`` (a store that says yes before anything is stored) or
+``repeating`` (a turn is told again to each message that joined it), and of a crowd how many chats
+there are and how many messages come in each.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -21,6 +24,9 @@ from typing import Any
 import pytest
 
 FOLDER, FATAL, KIND, HONEST = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+CHATS, EACH = map(int, sys.argv[5:7] or (1, 1))
+STEP = 3  # the negative control tries every third write
+WORD = re.compile(r"#c\d+\.\d+")
 writes = 0
 
 
@@ -61,9 +67,15 @@ def arm() -> None:
     def connecting(*arguments: Any, **named: Any) -> Any:
         return connect(*arguments, **{**named, "factory": Tripping})
 
-    sqlite3.connect = connecting  # type: ignore[assignment]
+    sqlite3.connect = connecting
     for name in ("write", "pwrite", "fsync", "fdatasync", "ftruncate"):
         setattr(os, name, tripping(getattr(os, name)))
+
+
+def acked() -> list[str]:
+    """Return the messages that were acknowledged."""
+    path = FOLDER / "acked"
+    return path.read_text().splitlines() if path.exists() else []
 
 
 class Platform:
@@ -73,15 +85,24 @@ class Platform:
         self._context = context
 
     async def run(self) -> None:
+        self._context.ready()
+        await asyncio.gather(*(self._bring(f"c{chat}") for chat in range(CHATS)))
+        await asyncio.Event().wait()
+
+    async def _bring(self, chat: str) -> None:
         from nanobot.messages import Text
         from nanobot_gateway.channel import Incoming
 
-        self._context.ready()
-        if not (FOLDER / "acked").exists():
-            message = Incoming(id="m1", sender="u1", chat="c1", parts=(Text(text="append"),))
-            await self._context.accept(message)
-            (FOLDER / "acked").touch()
-        await asyncio.Event().wait()
+        for number in range(EACH):
+            word = f"#{chat}.{number}"
+            if word not in acked():
+                parts = (Text(text=f"append {word}"),)
+                message = Incoming(id=word, sender="u1", chat=chat, parts=parts)
+                await self._context.accept(message)
+                with (FOLDER / "acked").open("a") as file:
+                    file.write(word + "\n")
+                for _ in range(STEP if HONEST == "forgetful" else 1):
+                    trip()  # acknowledged, and nothing has happened since
 
     async def send(self, message: Any) -> str:
         trip()
@@ -95,6 +116,19 @@ class Platform:
         return "p1"
 
 
+def unanswered(messages: Any) -> list[str]:
+    """Return the words that were said since the last answer."""
+    from nanobot.messages import UserMessage, text_of
+
+    words: list[str] = []
+    for message in reversed(messages):
+        if isinstance(message, UserMessage):
+            words = WORD.findall(text_of(message.parts)) + words
+        elif not message.tool_uses:
+            break
+    return words
+
+
 class Brain:
     """A model that calls the tool once and then answers with what it was told."""
 
@@ -105,7 +139,8 @@ class Brain:
         (FOLDER / "asked").open("a").write("x")
         last = request.messages[-1]
         if isinstance(last, AssistantMessage) and last.tool_uses:
-            yield ModelText(text=f"tool said {last.tool_uses[-1].result.kind or 'ok'}")
+            words = " ".join(unanswered(request.messages))
+            yield ModelText(text=f"tool said {last.tool_uses[-1].result.kind or 'ok'} to {words}")
             yield ModelFinish(reason=FinishReason.STOP, usage=Usage())
             return
         call = ToolCall(id="t1", name="append", arguments="{}")
@@ -180,6 +215,7 @@ def install(shop: Any) -> list[str]:
 
 async def main() -> None:
     from nanobot.admin import load
+    from nanobot_gateway.actor import Actor
     from nanobot_gateway.gateway import open_gateway
     from nanobot_testing.shop import Shop
 
@@ -202,6 +238,8 @@ async def main() -> None:
         )
         config.chmod(0o600)
         arm()
+        if HONEST == "repeating":
+            Actor._told = property(lambda self: "", lambda self, told: None)  # type: ignore[assignment]
         async with open_gateway(load(config)) as gateway:
             if HONEST == "forgetful":
                 accept = gateway.store.accept
@@ -212,7 +250,7 @@ async def main() -> None:
 
                 gateway.store.accept = forgetful  # type: ignore[method-assign]
             await gateway.settled()
-            while not (FOLDER / "acked").exists():
+            while len(acked()) < CHATS * EACH:
                 await asyncio.sleep(0.005)
             await gateway.sessions.drained()
             await gateway.outbox.drained()

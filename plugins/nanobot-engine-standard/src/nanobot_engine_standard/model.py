@@ -28,7 +28,7 @@ from nanobot_engine_standard.streams import closing
 
 ATTEMPTS = 4
 MAX_WAIT_S = 60.0
-MOST_CHARS = 16_000_000
+MOST_CHARS = 8_000_000
 """Of one answer, thoughts included: no model writes as much, and a server that never ends does."""
 _LONGEST_ROUND_S = 120.0  # between two rounds of all models, where failures are outwaited
 _FINAL = (errors.ContextOverflow, errors.ContentFiltered, errors.BadRequest)

@@ -20,6 +20,7 @@ from nanobot.profile import Profile
 from nanobot_gateway.delivery import Manners, Place, Show
 from nanobot_gateway.enriching import Enriching
 from nanobot_gateway.outbox import Outbox, row_of
+from nanobot_gateway.storage import StorageWatch
 from nanobot_gateway.store import Store, UsageRow
 
 T = TypeVar("T", str, float)
@@ -50,6 +51,7 @@ class Crew:
     """What all actors share.
 
     Args:
+        storage: Learns when the store fails.
         enriching: Makes more of a message before its turn.
         report: Tells the session that sent a subagent what came of its work.
     """
@@ -58,6 +60,7 @@ class Crew:
     store: Store
     outbox: Outbox
     clock: Clock
+    storage: StorageWatch
     enriching: Enriching
     report: Callable[[Inbound, TurnFinished], Awaitable[None]]
 
@@ -181,6 +184,7 @@ class Actor:
                 await self._attempt(work)
                 return
             except StorageError as error:
+                self._crew.storage.failed(error)
                 log.get(session=self.key).error("turn_waits_for_storage", reason=error.message)
                 await self._crew.clock.sleep(pause)
                 pause = min(pause * 2, LONGEST_RETRY_S)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import io
 import os
 import secrets
 import zipfile
@@ -64,9 +63,10 @@ _MP4 = FileKind("video/mp4", ".mp4")
 _M4A = FileKind("audio/mp4", ".m4a")
 _WEBM = FileKind("video/webm", ".webm")
 _MKV = FileKind("video/x-matroska", ".mkv")
+_BMP = FileKind("image/bmp", ".bmp")
 
 _SIGNATURES: tuple[tuple[int, bytes, FileKind], ...] = (
-    (0, b"\x89PNG\r\n\x1a\n", FileKind("image/png", ".png")),
+    (0, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", FileKind("image/png", ".png")),
     (0, b"\xff\xd8\xff", FileKind("image/jpeg", ".jpg")),
     (0, b"GIF87a", FileKind("image/gif", ".gif")),
     (0, b"GIF89a", FileKind("image/gif", ".gif")),
@@ -81,6 +81,8 @@ _SIGNATURES: tuple[tuple[int, bytes, FileKind], ...] = (
     (0, b"\x1f\x8b", FileKind("application/gzip", ".gz")),
     (0, b"\x1a\x45\xdf\xa3", _MKV),
     (4, b"ftypM4A", _M4A),
+    (4, b"ftypheic", FileKind("image/heic", ".heic")),
+    (4, b"ftypavif", FileKind("image/avif", ".avif")),
     (4, b"ftypqt  ", _MOV),
     (4, b"ftyp", _MP4),
     *((4, atom, _MOV) for atom in (b"moov", b"mdat", b"wide", b"free")),
@@ -99,6 +101,8 @@ def sniff(file: BinaryIO) -> FileKind:
     head = file.read(1024)
     if head.startswith(b"RIFF") and head[8:12] in _RIFF:
         return _RIFF[head[8:12]]
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return _BMP
     for offset, signature, kind in _SIGNATURES:
         if head.startswith(signature, offset):
             if kind is _ZIP:
@@ -127,7 +131,8 @@ async def receive(chunks: AsyncIterable[bytes], folder: Path, limit: int) -> Kep
     """Store a file as it arrives; None when it has more than so many bytes.
 
     Raises:
-        StorageError: It can not be written; nothing of it is left. What `chunks` raises goes on.
+        StorageError: It can not be written; nothing of it is left. An `OSError` of `chunks` is
+            taken for one of the disk.
     """
     with _draft(folder) as (path, file):
         async for chunk in chunks:
@@ -161,7 +166,9 @@ def _draft(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
         with os.fdopen(os.open(path, flags, 0o600), "w+b") as file:
             yield path, file
     except OSError as error:
-        raise StorageError(f"a file that came in can not be stored: {error.strerror}") from None
+        raise StorageError(
+            f"a file that came in can not be stored: {error.strerror or error}"
+        ) from None
     finally:
         path.unlink(missing_ok=True)
 

@@ -41,6 +41,7 @@ from nanobot_gateway.service import Health
 from nanobot_gateway.services import Facilities, Services
 from nanobot_gateway.sessions import Sessions
 from nanobot_gateway.specs import ChannelSpec
+from nanobot_gateway.storage import StorageWatch
 from nanobot_gateway.store import Store
 from nanobot_gateway.wire import UNREADABLE, Codec
 
@@ -69,12 +70,14 @@ class Gateway:
         self._started = clock.now()
         self._codec = Codec(self.parts.instance.media / "blobs")
         self.outbox = Outbox(store, clock)
+        self._storage = StorageWatch(store, clock, lambda: self._changed())
         self._enriching = Enriching(lambda: self.parts)
         crew = Crew(
             engine=live,
             store=store,
             outbox=self.outbox,
             clock=clock,
+            storage=self._storage,
             enriching=self._enriching,
             report=self._report,
         )
@@ -164,6 +167,7 @@ class Gateway:
             log.get().warning("drain_timed_out", active=self.sessions.active)
         await self.sessions.abandon()
         await self.outbox.aclose()
+        await self._storage.aclose()
         await self.channels.stop()
 
     async def reload(self, config: Config) -> list[str]:
@@ -219,6 +223,8 @@ class Gateway:
     def health(self) -> Health:
         """Return how it fares."""
         problems = [*self.channels.troubles(), *self.services.troubles()]
+        if self._storage.trouble:
+            problems.append(f"store: {self._storage.trouble}")
         counters: dict[str, float] = {
             **{f"messages_{name}_total": n for name, n in self.intake.counts.items()},
             **{f"deliveries_{name}_total": n for name, n in self.outbox.counts.items()},

@@ -214,8 +214,10 @@ class Intake:
         try:
             new = await self._sessions.crew.store.accept(row)
         except StorageError as error:
+            self._sessions.crew.storage.failed(error)
             self._excuse(place, work.manners, error)
             raise
+        self._sessions.crew.storage.worked()
         if not new:
             self.counts["duplicate"] += 1
             key = inbound.session_key

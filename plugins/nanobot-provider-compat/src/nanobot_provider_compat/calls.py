@@ -14,6 +14,10 @@ MAX_CALLS = 128
 """Calls that one answer may make; more is a model that lost its way."""
 
 
+MOST_CHARS = 8_000_000
+"""Of all arguments of one answer; no model writes as much, and a server that never ends does."""
+
+
 class BadCalls(Exception):
     """Report tool calls that can not be understood; the text says why."""
 
@@ -49,6 +53,7 @@ class CallCollector:
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
         self._calls: list[_Call] = []
+        self._chars = 0
         self._by_index: dict[int | str, _Call] = {}
 
     def __bool__(self) -> bool:
@@ -116,6 +121,9 @@ class CallCollector:
                 call.name = longer
         if isinstance(arguments, str):
             if arguments:
+                self._chars += len(arguments)
+                if self._chars > MOST_CHARS:
+                    raise BadCalls(f"its tool calls have more than {MOST_CHARS:,} characters")
                 call.pieces.append(arguments)
         elif isinstance(arguments, dict):
             call.pieces = [json.dumps(arguments, ensure_ascii=False)]
