@@ -70,11 +70,11 @@ def test_links_that_stay_inside_are_followed(ws: Disk, root: Path) -> None:
     assert (root / "ws/made").read_bytes() == b"made"
 
 
-def test_refusals_name_the_boundary(ws: Disk) -> None:
+def test_refusals_name_the_boundary(ws: Disk, root: Path) -> None:
     error = refused(ws.open_read, "../out/secret.txt")
     assert isinstance(error, OutsideWorkspace)
     assert error.kind == "outside_workspace"
-    assert error.target == "../out/secret.txt"
+    assert error.target == str(root / "out/secret.txt")
     assert "is outside the workspace" in error.message
     assert "hard policy boundary" in error.message
 
@@ -138,6 +138,32 @@ def test_hard_links_are_refused_when_restricted(ws: Disk, root: Path) -> None:
     assert read(Disk(root / "ws", restricted=False), "hard.txt") == b"CANARY"
 
 
+def test_two_names_of_one_place_are_one_target(ws: Disk, root: Path) -> None:
+    secret = root / "out/secret.txt"
+    for name in ("one", "two"):
+        os.symlink(secret, root / "ws" / name)
+        os.link(secret, root / "ws/sub" / name)
+    links = {refused(ws.open_read, path).target for path in ("one", "two", str(secret))}
+    assert links == {str(secret)}
+    hard = [refused(ws.open_read, f"sub/{name}").target for name in ("two", "one", "two")]
+    assert hard == [str(root / "ws/sub/two")] * 3
+    refused(ws.write, "sub/one", b"x")
+    assert secret.read_text() == "CANARY"
+
+
+def test_folders_are_removed_when_empty(ws: Disk, root: Path) -> None:
+    ws.write("a/b/f", b"x")
+    assert refused(ws.remove_folder, "a").kind == "not_empty"
+    ws.remove("a/b/f")
+    ws.remove_folder("a/b")
+    ws.remove_folder("a")
+    assert os.listdir(root / "ws") == ["sub"]
+    assert refused(ws.remove_folder, "a").kind == "not_found"
+    os.symlink(root / "out", root / "ws/link")
+    assert refused(ws.remove_folder, "link").kind == "not_a_dir"
+    assert isinstance(refused(ws.remove_folder, "../out"), OutsideWorkspace)
+
+
 def test_modes(ws: Disk, root: Path) -> None:
     before = os.umask(0o027)
     try:
@@ -148,6 +174,8 @@ def test_modes(ws: Disk, root: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE((root / "ws/new.txt").stat().st_mode) == 0o640
     assert stat.S_IMODE((root / "ws/old.sh").stat().st_mode) == 0o700
+    ws.write("old.sh", b"x", mode=0o4755)
+    assert ws.stat("old.sh").mode == 0o755
 
 
 def test_a_failed_write_loses_nothing(
@@ -288,3 +316,13 @@ def test_inside(root: Path) -> None:
     own, foreign = ws.open("f"), ws.open("link")
     with own.file, foreign.file:
         assert (own.inside, foreign.inside) == (True, False)
+
+
+def test_a_folder_for_a_program(ws: Disk, root: Path) -> None:
+    (root / "ws/sub/f").touch()
+    with ws.folder("sub") as descriptor:
+        assert os.listdir(descriptor) == ["f"]
+    os.symlink(root / "out", root / "ws/link")
+    for path in ("link", "../out"):
+        with pytest.raises(OutsideWorkspace), ws.folder(path):
+            raise AssertionError("it was opened")

@@ -20,7 +20,7 @@ from nanobot_security import Disk
 CORPORA = Path(__file__).parent / "corpora"
 ESCAPES = json.loads((CORPORA / "path_escapes.json").read_text())
 CANARY = ESCAPES["canary"]
-ITERATIONS = 1500
+ITERATIONS = 2000  # with either way of resolution
 
 
 def _read(ws: Disk, given: dict[str, Any]) -> bytes:

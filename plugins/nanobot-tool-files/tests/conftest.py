@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from nanobot.errors import ToolError
 from nanobot.messages import ToolResult, Turn
 from nanobot.tool import ToolRequest
 from nanobot_testing import load_spec, make_turn, open_spec, run
+from nanobot_testing.node import unavailable
 
 
 @pytest.fixture
@@ -56,6 +60,31 @@ class Caller:
 @pytest.fixture
 def call(tmp_path: Path, workspace: Path) -> Caller:
     return Caller(tmp_path, workspace)
+
+
+@pytest.fixture
+def ripgrep() -> str:
+    """Return the program; skips where it is missing, unless nothing may be skipped."""
+    program = shutil.which("rg")
+    if program is None:
+        unavailable("ripgrep is missing: apt-get install ripgrep")
+    return program
+
+
+def content_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return everything below a folder, with modes and content."""
+    return {
+        str(path.relative_to(folder)): (
+            stat.S_IMODE(path.lstat().st_mode),
+            path.read_bytes() if path.is_file() else b"",
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def tree_of() -> Callable[[Path], dict[str, tuple[int, bytes]]]:
+    return content_of
 
 
 @pytest.fixture

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import select
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from nanobot.messages import Trust
 from nanobot_security import Disk, Entry
 from nanobot_testing import load_spec, open_spec, run
+
+
+@pytest.fixture(params=["own", "ripgrep"])
+def call(request: pytest.FixtureRequest, call: Any) -> Any:
+    """Run everything twice: by the walk alone, and with ripgrep."""
+    if request.param == "ripgrep":
+        request.getfixturevalue("ripgrep")
+    call.config = {"useRipgrep": request.param == "ripgrep"}
+    call.ripgrep = request.param == "ripgrep"
+    return call
 
 
 @pytest.fixture
@@ -126,8 +141,10 @@ def test_pages(tree: Path, call: Any) -> None:
 
 def test_size_limits(workspace: Path, call: Any) -> None:
     (workspace / "big.txt").write_text("needle\n" + "x" * 79 + "\n" * (2 << 20))
+    (workspace / "other.txt").write_text("x" * (3 << 20))
+    left_out = 1 if call.ripgrep else 2  # it names only those that match
     assert call("grep", pattern="needle").text == (
-        "No matches found.\n(Files left out: 1 larger than 2 MB.)"
+        f"No matches found.\n(Files left out: {left_out} larger than 2 MB.)"
     )
     assert call("grep", pattern="needle", path="big.txt").text == "big.txt"
     with (workspace / "huge.txt").open("wb") as file:
@@ -165,7 +182,8 @@ def test_a_pattern_that_is_slow_all_the_same(workspace: Path, call: Any) -> None
     pattern = "(?:.?){900}" * 4 + "z"
     result = call("grep", pattern=pattern, path="f.txt")
     assert result.kind == "timeout"
-    assert "too slow" in call("grep", pattern=pattern).text
+    if not call.ripgrep:
+        assert "too slow" in call("grep", pattern=pattern).text
 
 
 def test_invalid_utf_8_is_searched(workspace: Path, call: Any) -> None:
@@ -229,7 +247,7 @@ def test_a_cancelled_search_leaves_its_thread(
     monkeypatch.setattr(Disk, "of", lambda workspace: endless)
 
     async def work() -> None:
-        async with open_spec(load_spec("tools.files"), {}, tmp_path) as tool:
+        async with open_spec(load_spec("tools.files"), {"useRipgrep": False}, tmp_path) as tool:
             task = asyncio.ensure_future(call.once(tool, name, args, call.turn))
             assert await asyncio.to_thread(endless.started.wait, 10)
             task.cancel()
@@ -238,3 +256,114 @@ def test_a_cancelled_search_leaves_its_thread(
             assert await asyncio.to_thread(endless.ended.wait, 10)
 
     run(work())
+
+
+def test_a_cancelled_search_ends_ripgrep(
+    workspace: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, started = tmp_path / "bin" / "rg", tmp_path / "started"
+    program.parent.mkdir()
+    os.mkfifo(started)
+    program.write_text(f"#!/bin/sh\necho $$ > {started}\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    async def work() -> int:
+        async with open_spec(load_spec("tools.files"), {}, tmp_path) as tool:
+            task = asyncio.ensure_future(call.once(tool, "grep", {"pattern": "x"}, call.turn))
+            pid = int(await asyncio.to_thread(started.read_text))
+            ended = os.pidfd_open(pid)
+            task.cancel()
+            await asyncio.wait([task])
+            assert await asyncio.to_thread(select.select, [ended], [], [], 10) == ([ended], [], [])
+            os.close(ended)
+            return pid
+
+    assert run(work()) > 1
+
+
+def test_what_ripgrep_found_in_time_is_shown(
+    tree: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "rg"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nprintf './src/a.py\\0./src/none.py\\0'\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    call.config = {"searchSeconds": 2}
+    text = call("grep", pattern="main").text
+    assert text.startswith("src/a.py\n")
+    assert "(Stopped after 2 seconds; there may be more." in text
+
+
+def test_ripgrep_that_fails_is_done_without(
+    tree: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "rg"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho broken >&2\nexit 2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert call("grep", pattern="main", path="src").text == "src/a.py\nsrc/b.ts"
+
+
+def test_what_is_denied_or_foreign_is_not_found(workspace: Path, tmp_path: Path, call: Any) -> None:
+    (workspace / "sessions").mkdir()
+    (workspace / "odd [name]").mkdir()
+    (tmp_path / "out").mkdir()
+    for path in ("ws/sessions/s.txt", "ws/odd [name]/s.txt", "ws/.hidden", "out/o.txt"):
+        (tmp_path / path).write_text("needle\n")
+    os.symlink(tmp_path / "out", workspace / "link")
+    os.symlink(tmp_path / "out/o.txt", workspace / "link.txt")
+    os.link(tmp_path / "out/o.txt", workspace / "hard.txt")
+    denied = (workspace / "sessions", workspace / "odd [name]", tmp_path)
+    space = replace(call.turn.workspace, denied=denied)
+    call.turn = replace(call.turn, workspace=space)
+    assert call("grep", pattern="needle").text == (
+        ".hidden\n\n(Files left out: 1 that may not be read (permissions, or several hard links).)"
+    )
+
+
+PIECES = st.sampled_from(
+    [
+        *"ab1é_ .*+?|()[]^$-",
+        r"\b",
+        r"\w",
+        r"\W",
+        r"\s",
+        r"\S",
+        r"\d",
+        r"\D",
+        r"\.",
+        "(?i)",
+        "[^a]",
+        "K",
+    ]
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    pattern=st.lists(PIECES, min_size=1, max_size=6).map("".join),
+    lines=st.lists(st.text(alphabet="abé1_ .-Kk\u212a\r\t", max_size=8), max_size=4),
+    ignore_case=st.booleans(),
+)
+def test_ripgrep_misses_nothing(
+    pattern: str,
+    lines: list[str],
+    ignore_case: bool,
+    workspace: Path,
+    open_call: Any,
+    ripgrep: str,
+) -> None:
+    (workspace / "f.txt").write_bytes("\n".join(lines).encode())
+    arguments = {"pattern": pattern, "case_insensitive": ignore_case, "output_mode": "content"}
+    answers = []
+    for use in (True, False):
+        open_call.config = {"useRipgrep": use}
+        answers.append(open_call("grep", **arguments))
+    assert answers[0] == answers[1]

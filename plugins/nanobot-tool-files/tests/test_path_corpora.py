@@ -19,7 +19,7 @@ RACES = json.loads((CORPORA / "path_races.json").read_text())["items"]
 CANARY = ESCAPES["canary"]
 TOOLS = {definition.name for definition in load_spec("tools.files").tools}
 ITEMS = [item for item in ESCAPES["items"] if item["tool"] in TOOLS]
-ITERATIONS = 1500
+ITERATIONS = 4000
 
 
 def fill(root: Path, value: Any) -> Any:
@@ -130,13 +130,31 @@ EDIT_RACE = {
         "path": "e",
     },
 }
-EXTRA = {"write_file": {"content": "new"}, "edit_file": {"old_text": "CANARY", "new_text": "PWN"}}
+PATCH_RACE = {
+    "id": "race-patch",
+    "input": {
+        "swap": ["{root}/ws/e", "file:inside", "symlink:{root}/out/secret.txt"],
+        "tool": "apply_patch",
+        "path": "e",
+    },
+}
+EXTRA: dict[str, dict[str, Any]] = {
+    "write_file": {"content": "new"},
+    "edit_file": {"old_text": "CANARY", "new_text": "PWN"},
+    "apply_patch": {
+        "edits": [
+            {"path": "e", "action": "add", "new_text": "PWN"},
+        ]
+    },
+}
 
 
-@pytest.mark.parametrize("item", [*RACES, EDIT_RACE], ids=lambda item: item["id"])
+@pytest.mark.parametrize("item", [*RACES, EDIT_RACE, PATCH_RACE], ids=lambda item: item["id"])
 def test_race(item: dict[str, Any], root: Path, call: Any) -> None:
     given = fill(root, item["input"])
     arguments = {"path": given["path"], **EXTRA.get(given["tool"], {})}
+    if given["tool"] == "apply_patch":
+        del arguments["path"]
     before = tree(root)
     name, *states = given["swap"]
     with Swapper(name, states) as swapper:

@@ -19,17 +19,18 @@ PNG = base64.b64decode(
 def test_lines_are_numbered(workspace: Path, call: Any) -> None:
     (workspace / "a.txt").write_text("one\ntwo\n\nfour")
     assert call("read_file", path="a.txt").text == (
-        "1| one\n2| two\n3| \n4| four\n\n(End of file — 4 lines total)"
+        "1| one\n2| two\n3| \n4| four\n\n[view 87c3c9528e] (End of file — 4 lines total)"
     )
 
 
 def test_pages(workspace: Path, call: Any) -> None:
     (workspace / "a.txt").write_text("".join(f"line {n}\n" for n in range(1, 11)))
     assert call("read_file", path="a.txt", offset=3, limit=2).text == (
-        "3| line 3\n4| line 4\n\n(Showing lines 3-4 of 10. Use offset=5 to continue.)"
+        "3| line 3\n4| line 4\n\n"
+        "[view e71d970d34] (Showing lines 3-4 of 10. Use offset=5 to continue.)"
     )
     last = call("read_file", path="a.txt", offset=10)
-    assert last.text == "10| line 10\n\n(End of file — 10 lines total)"
+    assert last.text == "10| line 10\n\n[view e71d970d34] (End of file — 10 lines total)"
 
 
 def test_default_page_is_2000_lines(workspace: Path, call: Any) -> None:
@@ -128,6 +129,21 @@ def test_images_are_shown(workspace: Path, call: Any) -> None:
 def test_large_images_are_refused(workspace: Path, call: Any) -> None:
     (workspace / "big.png").write_bytes(PNG + b"\0" * (5 << 20))
     assert call("read_file", path="big.png").kind == "too_large"
+
+
+def test_an_animation_without_end_is_refused(workspace: Path, call: Any) -> None:
+    frame = b"\x21\xf9\x04\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0"
+    head = b"GIF89a\1\0\1\0\x80\0\0" + b"\0" * 6
+    for frames, kind in ((3, ""), (100_000, "too_large")):
+        (workspace / "a.gif").write_bytes(head + frame * frames + b";")
+        assert call("read_file", path="a.gif").kind == kind
+
+
+def test_a_document_without_a_reader_says_what_to_install(workspace: Path, call: Any) -> None:
+    (workspace / "a.pdf").write_bytes(b"%PDF-1.4 looks like text")
+    result = call("read_file", path="a.pdf")
+    assert result.kind == "binary"
+    assert "pip install nanobot-reader-documents" in result.text
 
 
 def test_unchanged_lines_are_not_repeated(workspace: Path, call: Any) -> None:

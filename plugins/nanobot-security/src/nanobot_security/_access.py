@@ -14,6 +14,7 @@ from nanobot_security import _kernel, _refusals
 from nanobot_security._denied import (
     DeniedAccess,
     DeniedTrees,
+    HardLinked,
     Identity,
     Replaced,
     check_procfs,
@@ -24,6 +25,7 @@ from nanobot_security._resolve import FOLDER, LeavesTree, Place, Tree, below, sp
 _MAX_PATH = 4096  # bytes; what Linux accepts
 _MAX_PARTS = 200
 _MAX_CLIMB = 400
+_MAX_HARD_LINKS = 1_000  # refused files that are remembered, so that their names count as one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,32 @@ class Spot:
             raise _refusals.not_a_file(self.path, mode)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """A folder that was made on the way to a file.
+
+    Args:
+        folder: Descriptor of the folder above it, to be closed by whoever asked for the list.
+        name: Its name there.
+        path: Its absolute path.
+    """
+
+    folder: int
+    name: str
+    path: str
+
+
+MadeFolders = list[Made]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Maker:
+    """What making folders needs to know: where the workspace is, and where to note them."""
+
+    root: Identity | None
+    made: MadeFolders | None
+
+
 class Access:
     """Turns paths into checked places.
 
@@ -76,15 +104,37 @@ class Access:
         self._root = str(root.expanduser().absolute())
         self._restricted = restricted
         self._private = DeniedTrees(denied)
+        self._hard_links: dict[Identity, str] = {}
+
+    def resolve(self, path: str) -> str:
+        """Return where a path leads, by name; a text that is no path as it is."""
+        try:
+            return os.path.realpath(os.path.join(self._root, _expand(path)))  # noqa: PTH118
+        except (OSError, ValueError):
+            return path
+
+    def first_name(self, file: Identity, path: str) -> str:
+        """Return the name by which a file with several hard links was first asked for."""
+        if len(self._hard_links) >= _MAX_HARD_LINKS:
+            self._hard_links.clear()
+        return self._hard_links.setdefault(file, self.resolve(path))
 
     @contextmanager
-    def spot(self, path: str, *, create: bool = False, follow: bool = True) -> Iterator[Spot]:
+    def spot(
+        self,
+        path: str,
+        *,
+        create: bool = False,
+        follow: bool = True,
+        made: MadeFolders | None = None,
+    ) -> Iterator[Spot]:
         """Resolve and check a path.
 
         Args:
             path: The path as a model wrote it.
             create: Make missing folders above the last name.
             follow: Follow a link at the last name.
+            made: Where to note the folders that were made.
 
         Raises:
             LeavesTree: The path leads out of the workspace.
@@ -98,7 +148,7 @@ class Access:
         try:
             roots = (self._root, os.path.realpath(self._root)) if self._restricted else ("/",)
             tree = Tree(base, roots)
-            place = self._place(tree, parts, create=create, follow=follow, root=root)
+            place = self._place(tree, parts, create, follow, _Maker(root=root, made=made))
         finally:
             os.close(base)
         try:
@@ -122,8 +172,9 @@ class Access:
         """Check a file that was opened at a spot; return its status.
 
         Raises:
-            ToolError: It is no regular file, or its content may belong elsewhere.
+            ToolError: It is no regular file.
             DeniedAccess: It is private to nanobot or to a process.
+            HardLinked: It has another name, which may lie anywhere.
             Replaced: It lost its name meanwhile.
         """
         status = os.fstat(descriptor)
@@ -150,7 +201,7 @@ class Access:
 
     def _check_links(self, spot: Spot, status: os.stat_result) -> None:
         if self._restricted and status.st_nlink > 1:
-            raise _refusals.hard_link(spot.path)
+            raise HardLinked(identify(status))
         self._private.check_links(status)
 
     def _parts(self, path: str) -> list[str]:
@@ -165,9 +216,7 @@ class Access:
             raise _refusals.bad_path(path, "holds half a character (a lone surrogate)") from None
         if size > _MAX_PATH:
             raise _refusals.bad_path(path, "is too long")
-        home = path == "~" or path.startswith("~/")
-        text = os.path.expanduser(path) if home else path  # noqa: PTH111 - keeps ".." as it is
-        parts = self._below_base(text)
+        parts = self._below_base(_expand(path))
         if len(parts) > _MAX_PARTS:
             raise _refusals.bad_path(path, "is too deep")
         return parts
@@ -202,7 +251,7 @@ class Access:
         return os.open("/", FOLDER), root
 
     def _place(
-        self, tree: Tree, parts: list[str], *, create: bool, follow: bool, root: Identity | None
+        self, tree: Tree, parts: list[str], create: bool, follow: bool, maker: _Maker
     ) -> Place:
         try:
             return tree.place(parts, follow=follow)
@@ -211,22 +260,25 @@ class Access:
                 raise LeavesTree from None
             if not create:
                 raise
-        os.close(self._make_folder(tree, parts[:-1], root))
+        os.close(self._make_folder(tree, parts[:-1], maker))
         return tree.place(parts, follow=follow)
 
-    def _make_folder(self, tree: Tree, parts: list[str], root: Identity | None) -> int:
+    def _make_folder(self, tree: Tree, parts: list[str], maker: _Maker) -> int:
         """Open a folder, creating what is missing one step at a time."""
         try:
             return tree.directory(parts)
         except FileNotFoundError:
             if not parts:
                 raise
-        above = self._make_folder(tree, parts[:-1], root)
+        above = self._make_folder(tree, parts[:-1], maker)
         try:
-            self._climb(above, root, self._private.identities())
+            self._climb(above, maker.root, self._private.identities())
             self._private.check_new(above, parts[-1])
             with suppress(FileExistsError):
                 os.mkdir(parts[-1], 0o755, dir_fd=above)
+                if maker.made is not None:
+                    path = os.path.join(self._root if self._restricted else "/", *parts)  # noqa: PTH118
+                    maker.made.append(Made(folder=os.dup(above), name=parts[-1], path=path))
         finally:
             os.close(above)
         return tree.directory(parts)
@@ -259,6 +311,11 @@ class Access:
             if create:
                 self._private.check_new(place.folder, place.name)
             return None
+
+
+def _expand(path: str) -> str:
+    home = path == "~" or path.startswith("~/")
+    return os.path.expanduser(path) if home else path  # noqa: PTH111 - keeps ".." as it is
 
 
 def _climbs_out(parts: list[str]) -> bool:

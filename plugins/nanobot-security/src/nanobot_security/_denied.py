@@ -28,6 +28,18 @@ class Replaced(Exception):
     """Report that a file lost its name while it was opened."""
 
 
+class HardLinked(Exception):
+    """Report a file with several names, in a workspace where that is refused.
+
+    Args:
+        file: Its identity.
+    """
+
+    def __init__(self, file: Identity) -> None:
+        super().__init__()
+        self.file = file
+
+
 def identify(status: os.stat_result) -> Identity:
     """Return what makes a file or folder the same under every name."""
     return status.st_dev, status.st_ino

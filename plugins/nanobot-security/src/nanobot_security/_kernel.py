@@ -1,4 +1,4 @@
-"""The two Linux calls that Python lacks: ``openat2`` and ``fstatfs``."""
+"""The Linux calls that Python lacks: ``openat2``, ``renameat2`` and ``fstatfs``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 _NR_OPENAT2 = 437  # the same on every architecture that has it
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_BENEATH = 0x08
+_RENAME_EXCHANGE = 2
 _PROC_SUPER_MAGIC = 0x9FA0
 _STATFS_BYTES = 256  # larger than any struct statfs; f_type is its first word
 
@@ -73,6 +74,24 @@ def open_beneath(directory: int, path: str, flags: int) -> int:
     """
     resolve = _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
     return _openat2(directory, os.fsencode(path), flags, resolve)
+
+
+def exchange(folder: int, one: str, other: str) -> bool:
+    """Swap two files of a folder in one step; false where that can not be done.
+
+    Raises:
+        OSError: One of them is missing, or the system refuses.
+    """
+    swap = getattr(_libc, "renameat2", None)
+    if swap is None:
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    if swap(folder, names[0], folder, names[1], ctypes.c_uint(_RENAME_EXCHANGE)) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP):
+        return False
+    raise OSError(code, os.strerror(code))
 
 
 def is_procfs(descriptor: int) -> bool:

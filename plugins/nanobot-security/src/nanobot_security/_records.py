@@ -15,6 +15,7 @@ class Stat:
     kind: str
     size: int
     mtime: float
+    mode: int = 0o644
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,12 @@ def kind_of(mode: int) -> str:
 
 def stat_of(status: os.stat_result) -> Stat:
     """Return the record of a system's answer."""
-    return Stat(kind=kind_of(status.st_mode), size=status.st_size, mtime=status.st_mtime)
+    return Stat(
+        kind=kind_of(status.st_mode),
+        size=status.st_size,
+        mtime=status.st_mtime,
+        mode=stat.S_IMODE(status.st_mode),
+    )
 
 
 def entry_of(path: str, status: os.stat_result) -> Entry:

@@ -23,31 +23,37 @@ _KINDS = {
     errno.EPERM: ("denied", "may not be accessed: the system's permissions forbid it"),
     errno.EROFS: ("denied", "lies on a file system that can only be read"),
     errno.EEXIST: ("exists", "exists already"),
+    errno.ENOTEMPTY: ("not_empty", "is a folder that is not empty"),
     errno.ENOSPC: ("no_space", "can not be written: the disk is full"),
     errno.EDQUOT: ("no_space", "can not be written: the disk quota is used up"),
     errno.ENXIO: ("not_a_file", "is no regular file"),
 }
 
 
-def outside(path: str) -> OutsideWorkspace:
-    """Return the refusal of a path that leaves the workspace."""
-    return OutsideWorkspace(f"'{path}' is outside the workspace. {_BOUNDARY}", target=path)
+def outside(path: str, target: str) -> OutsideWorkspace:
+    """Return the refusal of a path that leaves the workspace.
+
+    Args:
+        path: As it was asked for.
+        target: Where it leads, so that two names of one place count as attempts at one.
+    """
+    return OutsideWorkspace(f"'{path}' is outside the workspace. {_BOUNDARY}", target=target)
 
 
-def hard_link(path: str) -> OutsideWorkspace:
+def hard_link(path: str, target: str) -> OutsideWorkspace:
     """Return the refusal of a file that has another name, which may lie anywhere."""
     return OutsideWorkspace(
         f"'{path}' has more than one hard link, so its content is outside the workspace or may "
         f"be. {_BOUNDARY}",
-        target=path,
+        target=target,
     )
 
 
-def private(path: str) -> OutsideWorkspace:
+def private(path: str, target: str) -> OutsideWorkspace:
     """Return the refusal of what belongs to nanobot or to a running process."""
     return OutsideWorkspace(
         f"'{path}' is private to nanobot or to the system, and no tool may touch it. {_BOUNDARY}",
-        target=path,
+        target=target,
     )
 
 

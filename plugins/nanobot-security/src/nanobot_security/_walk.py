@@ -12,7 +12,7 @@ from typing import BinaryIO
 from nanobot.errors import ToolError
 
 from nanobot_security import _kernel
-from nanobot_security._denied import DeniedAccess, Identity, Replaced, identify
+from nanobot_security._denied import DeniedAccess, HardLinked, Identity, Replaced, identify
 from nanobot_security._records import Entry, entry_of
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -94,7 +94,7 @@ def _open_file(folder: int, name: str, admit: Admit) -> BinaryIO | None:
     try:
         admit(descriptor, folder, name)
         return os.fdopen(descriptor, "rb")
-    except (ToolError, DeniedAccess, Replaced):
+    except (ToolError, DeniedAccess, HardLinked, Replaced):
         os.close(descriptor)
         return None
 

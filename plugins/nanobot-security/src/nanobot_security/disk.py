@@ -15,8 +15,9 @@ from nanobot.errors import ToolError
 from nanobot.messages import Workspace
 
 from nanobot_security import _refusals
-from nanobot_security._access import Access, Spot
-from nanobot_security._denied import DeniedAccess, Replaced
+from nanobot_security._access import Access, MadeFolders, Spot
+from nanobot_security._batch import Batch
+from nanobot_security._denied import DeniedAccess, HardLinked, Replaced
 from nanobot_security._records import Entry, Opened, Stat, entry_of, stat_of
 from nanobot_security._replace import move_file, replace_file
 from nanobot_security._resolve import LeavesTree
@@ -82,10 +83,18 @@ class Disk:
         """Open a regular file for reading; see `open` for the errors."""
         return self.open(path).file
 
-    def stat(self, path: str) -> Stat:
+    def stat(self, path: str, *, follow: bool = True) -> Stat:
         """Look at a file or folder without opening it; a link is followed if it stays inside."""
-        with self._at(path) as spot:
+        with self._at(path, follow=follow) as spot:
             return stat_of(spot.require())
+
+    def resolve(self, path: str) -> str:
+        """Return the absolute path that a path leads to, whatever its spelling and links.
+
+        A name for people and for comparing; what is opened goes through the guard again. A text
+        that is no path is returned as it is.
+        """
+        return self._access.resolve(path)
 
     def is_inside(self, path: str) -> bool:
         """Tell whether a path leads to something in the workspace; false when nothing is there.
@@ -99,14 +108,29 @@ class Disk:
         except ToolError:
             return False
 
-    def write(self, path: str, data: bytes) -> None:
-        """Create or replace a file in one step, with missing folders; keeps the mode of the old."""
+    def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
+        """Create or replace a file in one step, with missing folders.
+
+        Args:
+            path: The file.
+            data: The whole new content.
+            mode: Permissions; None keeps those of the old file.
+        """
         with self._at(path, create=True) as spot:
             if path.endswith("/"):
                 raise _refusals.bad_path(path, "ends with a slash, so it names no file")
             if spot.status is not None:
                 self._access.check_overwrite(spot)
-            replace_file(spot.folder, spot.name, data, spot.status)
+            replace_file(spot.folder, spot.name, data, spot.status, mode)
+
+    def batch(self) -> Batch:
+        """Return a set of changes that happen together or not at all."""
+        return Batch(
+            lambda path, create, follow, made: self._at(
+                path, create=create, follow=follow, made=made
+            ),
+            self._access.check_overwrite,
+        )
 
     def remove(self, path: str) -> None:
         """Delete a regular file, or a link but not what it points to."""
@@ -114,6 +138,12 @@ class Disk:
             if not stat.S_ISLNK(spot.require().st_mode):
                 spot.require_file()
             os.unlink(spot.name, dir_fd=spot.folder)
+
+    def remove_folder(self, path: str) -> None:
+        """Delete an empty folder."""
+        with self._at(path, follow=False) as spot:
+            spot.require()
+            os.rmdir(spot.name, dir_fd=spot.folder)
 
     def rename(self, source: str, destination: str) -> None:
         """Move a regular file; the destination must not exist."""
@@ -161,6 +191,16 @@ class Disk:
             )
 
     @contextmanager
+    def folder(self, path: str) -> Iterator[int]:
+        """Open a folder; yield its descriptor, for a program that is to work in it.
+
+        The program is on its own in there: it must not be told to follow links, and what it says
+        of the content of files is not to be shown unless the guard opens them too.
+        """
+        with self._folder(path) as (_, descriptor):
+            yield descriptor
+
+    @contextmanager
     def _folder(self, path: str) -> Iterator[tuple[Spot, int]]:
         with self._at(path) as spot:
             spot.require()
@@ -173,15 +213,25 @@ class Disk:
                 os.close(descriptor)
 
     @contextmanager
-    def _at(self, path: str, *, create: bool = False, follow: bool = True) -> Iterator[Spot]:
+    def _at(
+        self,
+        path: str,
+        *,
+        create: bool = False,
+        follow: bool = True,
+        made: MadeFolders | None = None,
+    ) -> Iterator[Spot]:
         """Open the folder that a path leads to; translate what goes wrong while it is used."""
         try:
-            with self._access.spot(path, create=create, follow=follow) as spot:
+            with self._access.spot(path, create=create, follow=follow, made=made) as spot:
                 yield spot
         except LeavesTree:
-            raise _refusals.outside(path) from None
+            raise _refusals.outside(path, self.resolve(path)) from None
+        except HardLinked as error:
+            target = self._access.first_name(error.file, path)
+            raise _refusals.hard_link(path, target) from None
         except DeniedAccess:
-            raise _refusals.private(path) from None
+            raise _refusals.private(path, self.resolve(path)) from None
         except FileNotFoundError:
             raise _refusals.not_found(path, self._near(path)) from None
         except OSError as error:

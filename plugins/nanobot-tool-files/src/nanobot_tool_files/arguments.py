@@ -27,17 +27,25 @@ class Arguments:
             raise ToolError(f"'{name}' is required and must be a text.", kind="bad_argument")
         return value
 
+    def items(self, name: str) -> list[Arguments]:
+        """Return a list of objects; absent is empty."""
+        value = self._values.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+            raise ToolError(f"'{name}' must be a list of objects.", kind="bad_argument")
+        return [Arguments(item) for item in value]
+
     def folder(self) -> str:
         """Return the folder to look in; the workspace when none is named."""
         return self.text("path", ".").strip() or "."
 
     def number(self, name: str, default: int, *, least: int, most: int = 2**62) -> int:
-        """Return a whole number within bounds."""
+        """Return a whole number; more than the most counts as the most."""
         value = self._values.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            bounds = f"of at least {least}" if most == 2**62 else f"from {least} to {most}"
-            raise ToolError(f"'{name}' must be a whole number {bounds}.", kind="bad_argument")
-        return value
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ToolError(
+                f"'{name}' must be a whole number of at least {least}.", kind="bad_argument"
+            )
+        return min(value, most)
 
     def flag(self, name: str) -> bool:
         """Return a yes or no; absent is no."""

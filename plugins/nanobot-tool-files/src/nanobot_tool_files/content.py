@@ -19,6 +19,7 @@ _IMAGES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
+_DOCUMENTS = (".pdf", ".docx", ".xlsx", ".xlsm", ".pptx")
 BOM = b"\xef\xbb\xbf"
 HEAD = 8192  # bytes to look at before a file counts as text
 
@@ -34,6 +35,11 @@ def image_type(head: bytes) -> str:
 def is_binary(head: bytes) -> bool:
     """Tell whether the start of a file is no text: no text encoding but UTF-16 has NUL bytes."""
     return b"\0" in head
+
+
+def is_document(path: str) -> bool:
+    """Tell whether a path names a document that is no text, even where it looks like one."""
+    return PurePosixPath(path).suffix.lower() in _DOCUMENTS
 
 
 def encoding_of(path: str, data: bytes) -> str:
@@ -56,9 +62,13 @@ def encoding_of(path: str, data: bytes) -> str:
 def binary(path: str) -> ToolError:
     """Return the refusal of a file that is no text."""
     media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    remedy = (
+        "the user can make such documents readable with: pip install nanobot-reader-documents"
+        if is_document(path)
+        else "this tool reads text, images and documents only"
+    )
     return ToolError(
-        f"'{path}' is a binary file ({media_type}), not text in UTF-8; "
-        "this tool reads text and images only.",
+        f"'{path}' is a binary file ({media_type}), not text in UTF-8; {remedy}.",
         kind="binary",
         target=path,
     )

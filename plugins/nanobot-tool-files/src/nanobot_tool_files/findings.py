@@ -21,6 +21,7 @@ class Findings:
         limit: Most results to keep.
         before: Lines to show in front of a matching one.
         after: Lines to show behind a matching one.
+        cut: The search ended when there was enough.
     """
 
     offset: int
@@ -30,12 +31,18 @@ class Findings:
     results: list[list[str]] = field(default_factory=list)
     total: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
+    cut: bool = False
     _room: int = MAX_CHARS
 
     @property
     def enough(self) -> bool:
         """Tell whether counting on would serve nobody."""
         return self.total > max(self.offset + self.limit, MOST_COUNTED)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the page is full and something is known to follow."""
+        return self.total > self.offset + self.limit
 
     def add(self, text: str) -> bool:
         """Count a result and keep it if it is on the page; tell whether it was."""

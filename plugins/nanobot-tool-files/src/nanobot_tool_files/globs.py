@@ -51,15 +51,20 @@ def path_filter(glob: str, kind: str) -> Matches:
         ToolError: kind ``bad_pattern``.
     """
     by_glob = _glob_filter(glob) if glob else None
-    name = kind.strip().lstrip(".").lower()
-    endings = tuple(f".{ending}" for ending in TYPES.get(name, (name,))) if name else None
+    endings = endings_of(kind)
 
     def matches(path: str) -> bool:
-        if endings is not None and not path.lower().endswith(endings):
+        if endings and not path.lower().endswith(endings):
             return False
         return by_glob is None or by_glob(path)
 
     return matches
+
+
+def endings_of(kind: str) -> tuple[str, ...]:
+    """Return the endings of the files of a type; empty for any."""
+    name = kind.strip().lstrip(".").lower()
+    return tuple(f".{ending}" for ending in TYPES.get(name, (name,))) if name else ()
 
 
 def _glob_filter(glob: str) -> Matches:

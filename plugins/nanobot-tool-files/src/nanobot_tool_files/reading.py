@@ -1,26 +1,41 @@
-"""read_file: text in numbered pages, and images."""
+"""read_file: text in numbered pages, notebooks, documents, and images."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from typing import BinaryIO
 
+from nanobot.context import Extension
 from nanobot.errors import ToolError
 from nanobot.messages import Image, ToolResult, Trust, Turn
 from nanobot_security import Disk, Opened
 
 from nanobot_tool_files.arguments import Arguments
-from nanobot_tool_files.content import BOM, HEAD, binary, encoding_of, image_type, is_binary
+from nanobot_tool_files.changes import MAX_FILE, short_view
+from nanobot_tool_files.content import (
+    BOM,
+    HEAD,
+    binary,
+    encoding_of,
+    image_type,
+    is_binary,
+    is_document,
+)
+from nanobot_tool_files.extract import Extract, ExtractRequest
+from nanobot_tool_files.notebooks import MAX_NOTEBOOK, is_notebook, load, show
 from nanobot_tool_files.seen import SeenFiles
 from nanobot_tool_files.walking import Stop, check
 
-MAX_FILE = 100 * 1024 * 1024
 MAX_IMAGE = 5 * 1024 * 1024
 MAX_CHARS = 128_000
+MAX_FRAMES = 500
 DEFAULT_LINES = 2_000
+_GIF_FRAME = b"\x21\xf9\x04"  # the graphic control extension, which precedes every frame
 _CHUNK = 1 << 18
 _MAX_LINE = 4 * MAX_CHARS  # bytes; UTF-8 takes at most four for a character
 
@@ -45,10 +60,9 @@ class Reader:
         self._seen = seen
 
     def read(self, arguments: Arguments, turn: Turn, stop: Stop) -> ToolResult:
-        """Read one page of a text file, or an image."""
+        """Read one page of a text file or notebook, or an image."""
         path = arguments.text("path")
-        offset = arguments.number("offset", 1, least=1)
-        limit = arguments.number("limit", DEFAULT_LINES, least=1)
+        lines = _lines_asked(arguments)
         opened = Disk.of(turn.workspace).open(path)
         with opened.file:
             trust = Trust.TRUSTED if opened.inside else Trust.UNTRUSTED
@@ -58,25 +72,92 @@ class Reader:
                 return _image(path, opened, media_type, trust)
             if opened.stat.size > MAX_FILE:
                 raise _too_large(path, opened.stat.size, MAX_FILE)
-            if is_binary(head):
+            if is_binary(head) or is_document(path):
                 raise binary(path)
             if not head:
                 return ToolResult.ok(f"(Empty file: {path})")
-            page = _read_page(path, opened.file, offset, limit, stop)
-        state = f"{opened.stat} {page.total}\n{page.text}"
-        digest = hashlib.blake2b(state.encode(errors="replace"), digest_size=16).digest()
-        known = self._seen.note_page(turn, path, opened.stat, (offset, limit), digest)
-        if known and not arguments.flag("force"):
+            view = _view(opened.file)
+            text: BinaryIO = opened.file
+            if is_notebook(path):
+                text = BytesIO(show(load(path, opened.file.read(MAX_NOTEBOOK + 1))).encode())
+            page = _read_page(path, text, *lines, stop)
+        return self._answer(arguments, turn, page, view, trust)
+
+    async def read_document(
+        self, extension: Extension, arguments: Arguments, turn: Turn, stop: Stop
+    ) -> ToolResult:
+        """Read one page of the text that another plugin takes out of a file."""
+        path = arguments.text("path")
+        lines = _lines_asked(arguments)
+        opened = await asyncio.to_thread(Disk.of(turn.workspace).open, path)
+        with opened.file:
+            if opened.stat.size > MAX_FILE:
+                raise _too_large(path, opened.stat.size, MAX_FILE)
+            view = await asyncio.to_thread(_view, opened.file)
+            request = ExtractRequest(
+                path=path,
+                file=opened.file,
+                size=opened.stat.size,
+                pages=arguments.text("pages", "").strip(),
+            )
+            async with extension.open() as reader:
+                extract: Extract = await reader.read(request)
+        trust = Trust.TRUSTED if opened.inside else Trust.UNTRUSTED
+        if not extract.text.strip():
+            empty = f"(No text in {path}; it may hold pictures only.)"
+            return ToolResult.ok("\n".join(filter(None, [empty, extract.note])), trust=trust)
+        text = BytesIO(extract.text.encode(errors="replace"))
+        page = await asyncio.to_thread(_read_page, path, text, *lines, stop)
+        return self._answer(arguments, turn, page, view, trust, note=extract.note)
+
+    def _answer(
+        self,
+        arguments: Arguments,
+        turn: Turn,
+        page: _Page,
+        view: str,
+        trust: Trust,
+        *,
+        note: str = "",
+    ) -> ToolResult:
+        path = arguments.text("path")
+        part = (*_lines_asked(arguments), arguments.text("pages", ""))
+        if self._seen.note_page(turn, path, view, part) and not arguments.flag("force"):
             return ToolResult.ok(
                 f"[File unchanged since last read: {path}. Use force=true to see it again.]"
             )
-        return ToolResult.ok(page.text + _footer(page, offset), trust=trust)
+        footer = _footer(page, _lines_asked(arguments)[0])
+        more = f"{note}\n" if note else ""
+        return ToolResult.ok(f"{page.text}\n\n{more}[view {view}] {footer}", trust=trust)
+
+
+def _lines_asked(arguments: Arguments) -> tuple[int, int]:
+    """Return the first line and the number of lines."""
+    first = arguments.number("offset", 1, least=1)
+    return first, arguments.number("limit", DEFAULT_LINES, least=1)
+
+
+def _view(file: BinaryIO) -> str:
+    """Name the whole content of a file; it is at its start again after."""
+    state = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(_CHUNK):
+        state.update(piece)
+    file.seek(0)
+    return short_view(state.hexdigest())
 
 
 def _image(path: str, opened: Opened, media_type: str, trust: Trust) -> ToolResult:
     if opened.stat.size > MAX_IMAGE:
         raise _too_large(path, opened.stat.size, MAX_IMAGE)
     data = opened.file.read(MAX_IMAGE)
+    if media_type == "image/gif" and data.count(_GIF_FRAME) > MAX_FRAMES:
+        raise ToolError(
+            f"'{path}' is an animation of more than {MAX_FRAMES} frames; it is not sent to a "
+            "model. Use a command that takes out single frames.",
+            kind="too_large",
+            target=path,
+        )
     picture = Image(data=data, media_type=media_type, name=path, trust=trust)
     return ToolResult.ok(f"(Image file: {path}, {media_type}, {len(data):,} bytes)", picture)
 
@@ -92,9 +173,9 @@ def _too_large(path: str, size: int, limit: int) -> ToolError:
 
 def _footer(page: _Page, offset: int) -> str:
     if page.last >= page.total:
-        return f"\n\n(End of file — {page.total} lines total)"
+        return f"(End of file — {page.total} lines total)"
     return (
-        f"\n\n(Showing lines {offset}-{page.last} of {page.total}. "
+        f"(Showing lines {offset}-{page.last} of {page.total}. "
         f"Use offset={page.last + 1} to continue.)"
     )
 

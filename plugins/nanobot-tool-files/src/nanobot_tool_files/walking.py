@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import BinaryIO
@@ -92,6 +92,13 @@ class Walk:
             if self._out_of_time():
                 return
             yield item
+
+    def in_time(self, paths: Iterable[str]) -> Iterator[str]:
+        """Yield paths as long as there is time."""
+        for path in paths:
+            if self._out_of_time():
+                return
+            yield path
 
     def _out_of_time(self) -> bool:
         check(self._stop)

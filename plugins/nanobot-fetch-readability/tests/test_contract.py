@@ -1,0 +1,5 @@
+from nanobot_testing.contracts.fetch import FetchContract
+
+
+class TestReadability(FetchContract):
+    plugin = "fetch.readability"

@@ -1,0 +1,1 @@
+"""Takes the text out of PDF, Word, Excel and PowerPoint files."""

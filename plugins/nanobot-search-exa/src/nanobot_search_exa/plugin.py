@@ -1,0 +1,12 @@
+"""Registers Exa."""
+
+from __future__ import annotations
+
+from nanobot import hookimpl
+from nanobot_tool_web.specs import SearchSpec
+
+
+@hookimpl
+def nanobot_search() -> list[SearchSpec]:
+    """Return the engine."""
+    return [SearchSpec(name="exa", factory="nanobot_search_exa.engine:open_search", title="Exa")]

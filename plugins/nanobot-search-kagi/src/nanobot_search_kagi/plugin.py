@@ -1,0 +1,12 @@
+"""Registers Kagi."""
+
+from __future__ import annotations
+
+from nanobot import hookimpl
+from nanobot_tool_web.specs import SearchSpec
+
+
+@hookimpl
+def nanobot_search() -> list[SearchSpec]:
+    """Return the engine."""
+    return [SearchSpec(name="kagi", factory="nanobot_search_kagi.engine:open_search", title="Kagi")]

@@ -1,0 +1,16 @@
+"""Registers Olostep."""
+
+from __future__ import annotations
+
+from nanobot import hookimpl
+from nanobot_tool_web.specs import SearchSpec
+
+
+@hookimpl
+def nanobot_search() -> list[SearchSpec]:
+    """Return the engine."""
+    return [
+        SearchSpec(
+            name="olostep", factory="nanobot_search_olostep.engine:open_search", title="Olostep"
+        )
+    ]

@@ -1,0 +1,16 @@
+"""Registers Tavily."""
+
+from __future__ import annotations
+
+from nanobot import hookimpl
+from nanobot_tool_web.specs import SearchSpec
+
+
+@hookimpl
+def nanobot_search() -> list[SearchSpec]:
+    """Return the engine."""
+    return [
+        SearchSpec(
+            name="tavily", factory="nanobot_search_tavily.engine:open_search", title="Tavily"
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Web tools: search and read, and the extension points for engines and readers."""
