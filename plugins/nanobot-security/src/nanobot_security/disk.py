@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -43,15 +44,23 @@ class Disk:
         restricted: True to refuse everything outside the root.
         denied: Folders and files that are refused even when unrestricted: the instance's own data
             and transcripts. The root may lie in a denied folder; it is usable all the same.
+        readable: Folders whose files may be read, and nothing else, wherever they lie. What is in
+            them comes from outside: it is never `Opened.inside`.
     """
 
     def __init__(
-        self, root: Path, *, restricted: bool = True, denied: tuple[Path, ...] = ()
+        self,
+        root: Path,
+        *,
+        restricted: bool = True,
+        denied: tuple[Path, ...] = (),
+        readable: tuple[Path, ...] = (),
     ) -> None:
         self.root = root
         self.restricted = restricted
         self.denied = denied
         self._access = Access(root, restricted=restricted, denied=denied)
+        self._readable = {f"{folder.absolute()}/": Disk(folder) for folder in readable}
 
     @staticmethod
     def of(workspace: Workspace) -> Disk:
@@ -66,6 +75,9 @@ class Disk:
             ToolError: kind ``not_found``, ``not_a_file``, ``not_a_dir``, ``bad_path``, or
                 ``denied`` when the system's permissions forbid it.
         """
+        other = self._reader(path)
+        if other:
+            return replace(other.open(path), inside=False)
         for _ in range(_ATTEMPTS):
             with self._at(path) as spot, suppress(Replaced):
                 spot.require_file()
@@ -85,6 +97,9 @@ class Disk:
 
     def stat(self, path: str, *, follow: bool = True) -> Stat:
         """Look at a file or folder without opening it; a link is followed if it stays inside."""
+        other = self._reader(path)
+        if other:
+            return other.stat(path, follow=follow)
         with self._at(path, follow=follow) as spot:
             return stat_of(spot.require())
 
@@ -200,6 +215,13 @@ class Disk:
         with self._folder(path) as (_, descriptor):
             yield descriptor
 
+    def _reader(self, path: str) -> Disk | None:
+        """Return the guard of the readable folder that a path names a file in."""
+        for folder, disk in self._readable.items():
+            if os.path.normpath(path).startswith(folder):
+                return disk
+        return None
+
     @contextmanager
     def _folder(self, path: str) -> Iterator[tuple[Spot, int]]:
         with self._at(path) as spot:
@@ -261,4 +283,9 @@ class Disk:
 @lru_cache(maxsize=64)
 def _disk_of(workspace: Workspace) -> Disk:
     """Make one guard for all calls of the turns in a workspace."""
-    return Disk(workspace.root, restricted=workspace.restricted, denied=workspace.denied)
+    return Disk(
+        workspace.root,
+        restricted=workspace.restricted,
+        denied=workspace.denied,
+        readable=workspace.readable,
+    )
