@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nanobot.context import Extension
 from nanobot.errors import ToolError
 from nanobot.messages import ToolResult
-from nanobot.tool import ToolRequest
-from nanobot_testing import load_spec, make_turn, open_spec, run
+from nanobot.tool import Tool, ToolRequest
+from nanobot_testing import load_spec, make_context, make_turn, run
+from nanobot_tool_exec.config import ExecConfig
+from nanobot_tool_exec.tool import open_tool
 
 MARK = "NANOBOT_EXEC_TEST_MARK"
 
@@ -59,14 +64,35 @@ def settings() -> dict[str, Any]:
     return {"sandbox": "", "allowedEnvKeys": [MARK]}
 
 
+Open = Callable[..., AbstractAsyncContextManager[Tool]]
+
+
 @pytest.fixture
-def execute(workspace: Path, tmp_path: Path, settings: dict[str, Any]) -> Execute:
+def open_exec(tmp_path: Path, settings: dict[str, Any]) -> Open:
+    """Return a function that opens the tool among the given sandboxes."""
+
+    @asynccontextmanager
+    async def opened(
+        config: Mapping[str, object] | None = None, sandboxes: Sequence[Extension] = ()
+    ) -> AsyncIterator[Tool]:
+        section = ExecConfig.model_validate({**settings, **(config or {})})
+        found = {one.spec.name: one for one in sandboxes}
+        context = make_context(load_spec("tools.exec"), tmp_path)
+        async with open_tool(section, replace(context, extensions=lambda kind: found)) as tool:
+            yield tool
+
+    return opened
+
+
+@pytest.fixture
+def execute(workspace: Path, open_exec: Open) -> Execute:
     """Return a function that runs one call in the workspace and gives its result."""
 
     def call(
         command: object = None,
         *,
         config: Mapping[str, object] | None = None,
+        sandboxes: Sequence[Extension] = (),
         restricted: bool = False,
         name: str = "exec",
         **arguments: object,
@@ -74,15 +100,12 @@ def execute(workspace: Path, tmp_path: Path, settings: dict[str, Any]) -> Execut
         given = arguments if command is None else {"command": command, **arguments}
 
         async def go() -> ToolResult:
-            section = {**settings, **(config or {})}
-            async with open_spec(load_spec("tools.exec"), section, tmp_path) as tool:
+            async with open_exec(config, sandboxes) as tool:
                 request = ToolRequest(name=name, arguments=given)
                 try:
-                    result = await tool.call(request, make_turn(workspace, restricted=restricted))
+                    return await tool.call(request, make_turn(workspace, restricted=restricted))
                 except ToolError as error:
                     return ToolResult.error(error.kind, error.message, target=error.target)
-                assert isinstance(result, ToolResult)
-                return result
 
         return run(go())
 

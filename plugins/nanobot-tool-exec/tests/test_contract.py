@@ -9,5 +9,11 @@ class TestExec(ToolContract):
     plugin = "tools.exec"
     config: ClassVar = {"sandbox": ""}
     examples: ClassVar = {
-        "exec": [{"command": "echo hi"}, {"cmd": "pwd", "workdir": ".", "timeout": 5}]
+        "exec": [
+            {"command": "echo hi"},
+            {"cmd": "pwd", "workdir": ".", "timeout": 5},
+            {"command": "timeout 2 cat", "yield_time_ms": 0},
+        ],
+        "write_stdin": [{"session_id": "1", "chars": "hi\n", "wait_for": "hi"}],
+        "list_exec_sessions": [{}],
     }

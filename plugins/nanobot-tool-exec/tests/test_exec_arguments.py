@@ -19,7 +19,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 
     async def note(runner: Runner, job: Job) -> Outcome:
         seen.append(job)
-        return Outcome(stdout=Capture(), stderr=Capture(), code=0, timed_out=False)
+        return Outcome(stdout=Capture(), stderr=Capture(), code=0, limit_s=None)
 
     monkeypatch.setattr(Runner, "run", note)
     return seen

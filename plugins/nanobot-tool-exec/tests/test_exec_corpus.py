@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nanobot.errors import ToolError
+from nanobot.tool import ToolRequest
+from nanobot_testing import make_turn, run
 
 Corpus = Callable[[str], list[dict[str, str]]]
 
@@ -40,11 +44,25 @@ def test_no_key_is_printed(execute: Any, corpus: Corpus, prepared: Path) -> None
 
 
 def test_greedy_commands_are_contained(
-    execute: Any, corpus: Corpus, prepared: Path, survivors: Callable[[], list[str]]
+    open_exec: Any, corpus: Corpus, prepared: Path, survivors: Callable[[], list[str]]
 ) -> None:
     items = [item for item in corpus("shell_escapes") if item["expected"] == "contained"]
     assert items
-    for item in items:
-        result = execute(item["input"], timeout=1)
-        assert len(result.text) < 11_000
-        assert survivors() == [], item["id"]
+
+    async def go() -> None:
+        async with open_exec() as tool:
+            turn = make_turn(prepared, restricted=False)
+
+            async def length_of_result(command: str) -> int:
+                arguments = {"command": command, "timeout": 1}
+                try:
+                    result = await tool.call(ToolRequest(name="exec", arguments=arguments), turn)
+                except ToolError as refused:
+                    return len(refused.message)
+                return len(result.text)
+
+            lengths = await asyncio.gather(*(length_of_result(item["input"]) for item in items))
+            assert max(lengths) < 11_000
+            assert survivors() == []
+
+    run(go())

@@ -146,10 +146,11 @@ HOST = """
 import asyncio, os, sys
 from pathlib import Path
 from nanobot_tool_exec.process import Job, Runner
+from nanobot_tool_exec.sandbox import Launch
 
 command = "exec 3> alive; (setsid sleep 1000 &); echo up >&3; sleep 1000"
 argv = ("/bin/sh", "-c", command)
-job = Job(argv=argv, cwd=Path(sys.argv[1]), env=dict(os.environ), timeout=None)
+job = Job(launch=Launch(argv=argv, env=dict(os.environ)), cwd=Path(sys.argv[1]), timeout=None)
 asyncio.run(Runner().run(job))
 """
 

@@ -20,8 +20,13 @@ class ExecConfig(PluginConfig):
     )
     sandbox: Literal["auto", "bwrap", "landlock", ""] = Field(
         default="auto",
-        description="What confines commands: `auto` takes what is installed, and refuses to run "
-        'when the workspace is restricted and nothing is; `""` runs them unconfined.',
+        description="What confines commands: `auto` takes the best sandbox that is installed and "
+        'works here; without one nothing runs. `""` runs commands unconfined.',
+    )
+    network: bool | None = Field(
+        default=None,
+        description="Whether confined commands may use the network; left out, they may unless the "
+        "workspace is restricted.",
     )
     path_prepend: str = Field(default="", description="Folders to search before those of PATH.")
     path_append: str = Field(default="", description="Folders to search after those of PATH.")

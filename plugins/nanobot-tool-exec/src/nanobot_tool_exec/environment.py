@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from nanobot_tool_exec.config import ExecConfig
 
@@ -21,3 +22,8 @@ def scrubbed(parent: Mapping[str, str], config: ExecConfig) -> dict[str, str]:
         if part
     )
     return kept
+
+
+def homed(env: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return the environment for a place where the home and the temporary folder are others."""
+    return {**{key: value for key, value in env.items() if key != "TMPDIR"}, "HOME": str(home)}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 _PREFIXES = frozenset({"!", "{", "do", "else", "if", "then", "time", "until", "while"}) | frozenset(
     {"builtin", "command", "doas", "env", "exec", "ionice", "nice", "nohup", "setsid", "stdbuf"}
@@ -24,6 +24,8 @@ _EVERYTHING = re.compile(
     r"usr|var))/*\*?"
 )
 _DISK = re.compile(r"/dev/(?:[hsv]d[a-z]|xvd[a-z]|nvme\d|mmcblk\d|disk|mapper/|md\d|dm-)")
+_HARMLESS = re.compile(r"/dev/(?:null|zero|full|u?random|std(?:in|out|err)|tty|ptmx|fd/\d+|shm/.*)")
+_UNKNOWN = re.compile(r"[$`*?\[]|^~[^/]")
 _FORK_BOMB = re.compile(r"([\w.:]{1,64})\(\)\{\1\|\1&\};?\1")
 
 
@@ -38,6 +40,26 @@ def danger(command: str) -> str:
         for start in starts:
             if reason := _danger_of(words[start:]):
                 return reason
+    return ""
+
+
+def written_outside(command: str, *, cwd: Path, home: Path, writable: Sequence[Path]) -> str:
+    """Return the first file outside that a command's text redirects to; empty when there is none.
+
+    Args:
+        cwd: Where the command starts.
+        home: What ``~`` stands for.
+        writable: What is inside.
+    """
+    inside = [path.resolve() for path in writable]
+    for _, written in _simple_commands(command):
+        for target in written:
+            if _UNKNOWN.search(target) or _HARMLESS.fullmatch(target):
+                continue
+            path = re.sub(r"^~(?=/|$)", lambda _: str(home), target)
+            found = (cwd / path).resolve()
+            if not any(found.is_relative_to(root) for root in inside):
+                return target
     return ""
 
 

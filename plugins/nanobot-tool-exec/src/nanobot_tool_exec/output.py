@@ -24,6 +24,9 @@ class Capture:
             self._dropped += surplus
             del self._tail[:surplus]
 
+    def __contains__(self, data: bytes) -> bool:
+        return data in self._head + self._tail
+
     @property
     def dropped(self) -> int:
         """Return how many bytes between beginning and end were given up."""

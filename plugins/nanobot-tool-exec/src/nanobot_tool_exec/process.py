@@ -6,12 +6,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from nanobot_tool_exec import supervisor
 from nanobot_tool_exec.output import Capture
+from nanobot_tool_exec.sandbox import Launch
 
 _SUPERVISOR = str(Path(supervisor.__file__))
 _PATIENCE_S = supervisor.GRACE_S + supervisor.KILL_S + 5
@@ -26,14 +27,15 @@ class Job:
     """What to run.
 
     Args:
-        argv: Program by its path, and arguments; bytes for what may not fit the locale.
         timeout: Seconds, None for no limit.
+        interactive: It can be written to, and both of its streams are captured as one. Otherwise
+            its standard input is empty.
     """
 
-    argv: Sequence[str | bytes]
+    launch: Launch
     cwd: Path
-    env: Mapping[str, str]
     timeout: float | None
+    interactive: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,37 +44,72 @@ class Outcome:
 
     Args:
         code: Exit status; negative when the supervisor itself was killed by that signal.
+        limit_s: The time limit that ended it, None when it ended by itself.
     """
 
     stdout: Capture
     stderr: Capture
     code: int
-    timed_out: bool
+    limit_s: float | None = None
 
 
-class _Process(asyncio.SubprocessProtocol):
-    def __init__(self) -> None:
-        self.captures = {1: Capture(), 2: Capture()}
+class Process(asyncio.SubprocessProtocol):
+    """A command that was started, and what it has printed."""
+
+    def __init__(self, *, merged: bool) -> None:
+        self.stdout = Capture()
+        self.stderr = self.stdout if merged else Capture()
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
+        self.stdin: asyncio.WriteTransport | None = None
+        self._listeners: set[asyncio.Event] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)
         self.transport = transport
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        self.captures[fd].feed(data)
+        (self.stdout if fd == 1 else self.stderr).feed(data)
+        self._tell()
 
     def process_exited(self) -> None:
         self.exited.set()
+        self._tell()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.close()
         self.closed.set()
+        self._tell()
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the command has ended; the last of its output may still come."""
+        return self.exited.is_set()
 
     @property
     def code(self) -> int:
         return self.transport.get_returncode() or 0
+
+    def take(self) -> Capture:
+        """Return the output since the last time."""
+        taken = self.stdout
+        self.stdout = self.stderr = Capture()
+        return taken
+
+    async def wait_until(self, reached: Callable[[], bool]) -> None:
+        """Wait until something is true, looking again whenever the command gave a sign of life."""
+        news = asyncio.Event()
+        self._listeners.add(news)
+        try:
+            while not reached():
+                await news.wait()
+                news.clear()
+        finally:
+            self._listeners.discard(news)
+
+    def _tell(self) -> None:
+        for news in self._listeners:
+            news.set()
 
 
 class Runner:
@@ -81,49 +118,68 @@ class Runner:
     def __init__(self) -> None:
         self._endings: set[asyncio.Task[None]] = set()
 
-    async def run(self, job: Job) -> Outcome:
+    async def run(self, job: Job, started: Callable[[Process], None] | None = None) -> Outcome:
         """Run a command to its end, its time limit, or the caller's cancellation.
 
         Its processes are gone when this returns or raises, unless the caller is cancelled a second
         time: then the cleaning goes on in the background.
 
+        Args:
+            started: Told once the command runs.
+
         Raises:
             OSError: It could not be started.
         """
         opening = asyncio.create_task(_open(job))
-        timed_out = False
+        limit_s = None
         try:
             process = await asyncio.shield(opening)
+            if started:
+                started(process)
             try:
                 async with asyncio.timeout(job.timeout):
                     await process.exited.wait()
             except TimeoutError:
-                timed_out = True
+                limit_s = job.timeout
         finally:
             ending = asyncio.create_task(_end(opening))
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
             await asyncio.shield(ending)
-        stdout, stderr = process.captures[1], process.captures[2]
-        return Outcome(stdout=stdout, stderr=stderr, code=process.code, timed_out=timed_out)
+        return Outcome(
+            stdout=process.stdout, stderr=process.stderr, code=process.code, limit_s=limit_s
+        )
 
     async def aclose(self) -> None:
         """Wait until the processes of cancelled calls are gone."""
         await asyncio.gather(*self._endings, return_exceptions=True)
 
 
-async def _open(job: Job) -> _Process:
-    _, process = await asyncio.get_running_loop().subprocess_exec(
-        _Process,
-        *(sys.executable, "-I", "-S", _SUPERVISOR, *job.argv),
-        cwd=job.cwd,
-        env=job.env,
-        start_new_session=True,
-    )
+async def _open(job: Job) -> Process:
+    loop = asyncio.get_running_loop()
+    stdin, writer = os.pipe() if job.interactive else (None, None)
+    try:
+        _, process = await loop.subprocess_exec(
+            lambda: Process(merged=job.interactive),
+            *(sys.executable, "-I", "-S", _SUPERVISOR, str(stdin or "-"), *job.launch.argv),
+            cwd=job.cwd,
+            env=job.launch.env,
+            pass_fds=(*job.launch.fds, *([stdin] if stdin else [])),
+            start_new_session=True,
+        )
+        if writer is not None:
+            process.stdin, _ = await loop.connect_write_pipe(
+                asyncio.BaseProtocol, os.fdopen(writer, "wb", buffering=0)
+            )
+            writer = None
+    finally:
+        for descriptor in (stdin, writer):
+            if descriptor is not None:
+                os.close(descriptor)
     return process
 
 
-async def _end(opening: asyncio.Task[_Process]) -> None:
+async def _end(opening: asyncio.Task[Process]) -> None:
     try:
         process = await opening
     except OSError:
@@ -132,6 +188,8 @@ async def _end(opening: asyncio.Task[_Process]) -> None:
     lifeline = process.transport.get_pipe_transport(0)
     if lifeline:
         lifeline.close()
+    if process.stdin and not process.stdin.is_closing():
+        process.stdin.abort()
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await process.exited.wait()

@@ -2,7 +2,10 @@
 
 `nanobot_tool_exec.process` starts this file as a script, with the standard library alone::
 
-    python -I -S supervisor.py /bin/bash -c COMMAND
+    python -I -S supervisor.py STDIN /bin/bash -c COMMAND
+
+where STDIN is the number of the descriptor that becomes the command's standard input, or ``-``
+for an empty one.
 
 The command's processes form a tree below this one. As a *child subreaper* (prctl(2)) it inherits
 also those that try to leave the tree, by a double fork and setsid(2). When the command ends, or
@@ -14,10 +17,10 @@ nanobot dies. The exit status is the command's, 128 + n when signal n ended it, 
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # signal takes 5 ms to make enumerations
 import ctypes
 import os
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -141,7 +144,7 @@ def _prctl(option: int, value: int) -> None:
         return  # not Linux: what leaves the process group is not found
 
 
-def _become(argv: list[str], supervisor: int) -> None:
+def _become(argv: list[str], stdin: str, supervisor: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         return  # it died before the line above
@@ -150,7 +153,9 @@ def _become(argv: list[str], supervisor: int) -> None:
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    descriptor = os.open(os.devnull, os.O_RDONLY) if stdin == "-" else int(stdin)
+    os.dup2(descriptor, 0)
+    os.close(descriptor)
     try:
         with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
             file.write("500")  # when memory runs out, the command goes before nanobot does
@@ -159,7 +164,7 @@ def _become(argv: list[str], supervisor: int) -> None:
     os.execv(argv[0], argv)  # noqa: S606 - the shell is the point
 
 
-def main(argv: list[str]) -> int:
+def main(stdin: str, argv: list[str]) -> int:
     """Run the command given by path and arguments; return the exit status."""
     # Blocked, not ignored: what is sent to the shell before it has begun reaches it then.
     signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
@@ -172,7 +177,7 @@ def main(argv: list[str]) -> int:
     supervisor = os.getpid()
     lifeline = sys.stdin.fileno()
     if lifeline not in tree.wait(0, lifeline):
-        tree.start(lambda: _become(argv, supervisor))
+        tree.start(lambda: _become(argv, stdin, supervisor))
         while tree.status is None and lifeline not in tree.wait(_LONG_S, lifeline):
             tree.reap()
         tree.end()
@@ -181,4 +186,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

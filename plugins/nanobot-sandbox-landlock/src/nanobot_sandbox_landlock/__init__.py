@@ -1,0 +1,1 @@
+"""Confine commands with Landlock."""
