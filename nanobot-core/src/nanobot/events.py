@@ -14,10 +14,15 @@ from nanobot.messages import StopReason, ToolCall, ToolResult, Usage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TurnStarted:
-    """A turn was accepted and stored."""
+    """A turn was accepted and stored.
+
+    Args:
+        model: The model that is asked first, empty for a command.
+    """
 
     turn_id: str
     session_key: str
+    model: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

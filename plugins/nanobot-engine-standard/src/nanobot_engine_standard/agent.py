@@ -306,7 +306,8 @@ class Agent:
         try:
             if notice and resumed is None:
                 yield Notice(kind="recovery", text=notice)
-            yield TurnStarted(turn_id=turn.id, session_key=session.key)
+            model = asked.choices[0].model
+            yield TurnStarted(turn_id=turn.id, session_key=session.key, model=model)
             left = Standing()
             if resumed is not None:
                 yield Notice(kind="recovery", text=notice)
