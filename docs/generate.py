@@ -46,7 +46,6 @@ LIBRARIES = {
 }
 UNUSED = {
     "agents.defaults": {
-        "providerRetryMode",
         "toolHintMaxLength",
         "unifiedSession",
         "disabledSkills",
@@ -54,11 +53,9 @@ UNUSED = {
         "idleCompactCheckIntervalSeconds",
         "consolidationRatio",
         "maxConcurrentSubagents",
-        "subagentMaxIterations",
         "failOnToolError",
     },
     "modelPresets.NAME": {"label"},
-    "tools": {"workspaceTools"},
 }
 """Keys that are accepted and checked, and that nothing reads in this version."""
 

@@ -18,7 +18,7 @@ LIBRARIES = {
     *("nanobot-security", "nanobot-settings", "nanobot-testing", "nanobot-vendor-http"),
 }
 SETS = {"nanobot-cli-admin", "nanobot-command-core", "nanobot-gateway", "nanobot-prompt-core"}
-SETS |= {"nanobot-speech", "nanobot-usage"}
+SETS |= {"nanobot-speech", "nanobot-tool-workspace", "nanobot-usage"}
 """What comes with the core or runs it: several plugins of a kind in one distribution."""
 SINGULAR = {"commands": "command", "observers": "observer", "prompts": "prompt"}
 SINGULAR |= {"engines": "engine", "providers": "provider", "routers": "router", "tools": "tool"}

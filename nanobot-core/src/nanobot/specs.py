@@ -56,6 +56,10 @@ class ProviderSpec(Spec):
         adopts: True when it can serve configuration sections that no plugin claims
             (any name under ``providers`` with an ``apiBase``).
         last_resort: True for the provider that answers when nothing else is configured.
+        gateway: True when it passes models of many vendors on, by their full ids.
+        key_prefixes: How all its keys begin, where that tells it from others: ``sk-or-``.
+        base_hosts: Hosts of its API, with a path where several share one: ``openrouter.ai``,
+            ``opencode.ai/zen/go``. Subdomains count.
     """
 
     config: type[PluginConfig] = ProviderConfig
@@ -66,6 +70,9 @@ class ProviderSpec(Spec):
     probe_url: str = ""
     adopts: bool = False
     last_resort: bool = False
+    gateway: bool = False
+    key_prefixes: tuple[str, ...] = ()
+    base_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -59,7 +59,6 @@ def test_defaults(loaded: Load) -> None:
     assert core.tools.model_dump() == {
         "restrict_to_workspace": False,
         "ssrf_whitelist": (),
-        "workspace_tools": "ask",
     }
     assert core.plugins.model_dump() == {
         "mode": "all",
@@ -100,7 +99,6 @@ def test_defaults(loaded: Load) -> None:
         ("agents.defaults.workspace", 5),
         ("modelPresets.fast.model", ""),
         ("tools.restrictToWorkspace", "true"),
-        ("tools.workspaceTools", "never"),
         ("tools.ssrfWhitelist", "10.0.0.0/8"),
         ("plugins.mode", "some"),
         ("plugins.prefer", []),

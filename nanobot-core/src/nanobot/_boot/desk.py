@@ -10,6 +10,7 @@ from nanobot.command import HistoryEntry
 from nanobot.context import Clock, SystemClock
 from nanobot.desk import NoDesk, SessionInfo, Task
 from nanobot.engine import Archive, Engine
+from nanobot.errors import ToolError
 from nanobot.events import TurnFinished
 from nanobot.messages import Inbound, Origin, Scope, Text
 from nanobot.profile import Profile
@@ -37,8 +38,10 @@ class HostDesk(NoDesk):
         turn = self.engine.handle(inbound, profile=task.profile)
         async with aclosing(turn) as events:
             async for event in events:
+                if isinstance(event, TurnFinished) and not event.content and event.error:
+                    raise ToolError(f"The subagent failed: {event.error}", kind="subagent_failed")
                 if isinstance(event, TurnFinished):
-                    return event.content or event.error
+                    return event.content
         return ""
 
     def inbound(self, task: Task) -> Inbound:

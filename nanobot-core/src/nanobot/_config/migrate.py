@@ -19,6 +19,7 @@ MOVES = {
     "tools.file": "tools.files",
     "tools.myEnabled": "tools.my.enabled",
     "tools.mySet": "tools.my.allowSet",
+    "tools.workspaceTools": "tools.workspace.trust",
 }
 
 

@@ -146,7 +146,6 @@ class Tools(Section):
 
     restrict_to_workspace: bool = Field(False, description="Bind all tools to the workspace.")
     ssrf_whitelist: Networks = Field((), description="Private networks that tools may reach.")
-    workspace_tools: Literal["ask"] | bool = Field("ask", description="Load `tools/*.py`.")
 
 
 class Plugins(Section):

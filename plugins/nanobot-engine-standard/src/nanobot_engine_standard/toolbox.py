@@ -72,9 +72,12 @@ class Toolbox:
         self.used: dict[str, None] = {}
 
     async def offer(self) -> tuple[ToolDefinition, ...]:
-        """Return the tools on offer, in a stable order; the first plugin wins a name."""
+        """Return the tools on offer, in a stable order; the first plugin wins a name.
+
+        Tools that are known only once they are open come last, so that none takes a known name.
+        """
         role = self._turn.scope.principal.role
-        for spec in self._registry.usable("tools"):
+        for spec in sorted(self._registry.usable("tools"), key=lambda spec: not spec.tools):
             definitions = spec.tools
             if not definitions:
                 definitions = await self._dynamic(spec.name)

@@ -1,0 +1,1 @@
+"""One tool that asks the user and waits for the answer."""

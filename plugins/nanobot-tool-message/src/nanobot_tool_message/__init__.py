@@ -1,0 +1,1 @@
+"""One tool that sends messages and files to chats."""

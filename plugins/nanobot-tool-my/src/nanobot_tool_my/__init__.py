@@ -1,0 +1,1 @@
+"""One tool with which the agent knows itself."""

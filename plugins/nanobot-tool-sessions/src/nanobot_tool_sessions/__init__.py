@@ -1,0 +1,1 @@
+"""Tools that list, search and read earlier conversations."""

@@ -1,0 +1,100 @@
+"""Registers the tools that look back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nanobot import hookimpl
+from nanobot.messages import Effects, Role
+from nanobot.specs import ToolDefinition, ToolSpec
+
+from nanobot_tool_sessions.config import SessionsConfig
+
+_EFFECTS = Effects(read_only=True)
+_LIST = ToolDefinition(
+    name="list_sessions",
+    description=(
+        "List earlier conversations of this user, the newest first, with their keys and what was "
+        "said last. Use it when the user speaks of another chat."
+    ),
+    parameters={
+        "type": "object",
+        "properties": {
+            "limit": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 50,
+                "description": "How many, 20 when left out.",
+            }
+        },
+        "additionalProperties": False,
+    },
+    effects=_EFFECTS,
+    role=Role.USER,
+)
+_SEARCH = ToolDefinition(
+    name="search_sessions",
+    description=(
+        "Search this user's earlier conversations for messages that hold all of some words; "
+        "returns excerpts, the newest conversations first."
+    ),
+    parameters={
+        "type": "object",
+        "properties": {
+            "query": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 500,
+                "description": "Words that must all be in one message; case does not matter.",
+            }
+        },
+        "required": ["query"],
+        "additionalProperties": False,
+    },
+    effects=_EFFECTS,
+    role=Role.USER,
+)
+_READ = ToolDefinition(
+    name="read_session",
+    description=(
+        "Read messages of an earlier conversation of this user: the last ones, those before a "
+        "number, or those that match a query."
+    ),
+    parameters={
+        "type": "object",
+        "properties": {
+            "session_key": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 500,
+                "description": "The key, as list_sessions and search_sessions show it.",
+            },
+            "query": {
+                "type": "string",
+                "maxLength": 500,
+                "description": "Read only messages that hold all these words.",
+            },
+            "before": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "Read what comes before the message of this number.",
+            },
+        },
+        "required": ["session_key"],
+        "additionalProperties": False,
+    },
+    effects=_EFFECTS,
+    role=Role.USER,
+)
+
+
+@hookimpl
+def nanobot_tools() -> Iterable[ToolSpec]:
+    """Return the one spec that carries all of them."""
+    yield ToolSpec(
+        name="sessions",
+        factory="nanobot_tool_sessions.tool:open_tool",
+        config=SessionsConfig,
+        title="Earlier conversations",
+        tools=(_LIST, _SEARCH, _READ),
+    )

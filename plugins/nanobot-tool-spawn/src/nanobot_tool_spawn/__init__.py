@@ -1,0 +1,1 @@
+"""One tool that hands work on to subagents."""
