@@ -11,6 +11,7 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
+from nanobot_settings.masking import MASK as MASK
 from nanobot_settings.masking import redact as redact
 from nanobot_settings.masking import redact_item
 from nanobot_settings.masking import remember_secret as remember_secret
