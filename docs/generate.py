@@ -46,13 +46,10 @@ LIBRARIES = {
 }
 UNUSED = {
     "agents.defaults": {
-        "toolHintMaxLength",
-        "unifiedSession",
         "disabledSkills",
         "idleCompactAfterMinutes",
         "idleCompactCheckIntervalSeconds",
         "consolidationRatio",
-        "maxConcurrentSubagents",
         "failOnToolError",
     },
     "modelPresets.NAME": {"label"},

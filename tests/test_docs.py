@@ -184,10 +184,11 @@ def test_keys_without_effect_are_marked_and_no_others() -> None:
 
 
 def _sources() -> list[Path]:
-    """Return the modules that may read a key of the core: its own, and those of its parts."""
+    """Return the modules that may read a key of the core: its own, its parts', the gateway's."""
     project = tomllib.loads((ROOT / "nanobot-core" / "pyproject.toml").read_text())["project"]
     parts = [re.match(r"[\w-]+", line) for line in project["dependencies"]]
-    folders = [ROOT / "nanobot-core", *(ROOT / "plugins" / part[0] for part in parts if part)]
+    names = [part[0] for part in parts if part] + ["nanobot-gateway"]
+    folders = [ROOT / "nanobot-core", *(ROOT / "plugins" / name for name in names)]
     found = [path for folder in folders for path in (folder / "src").rglob("*.py")]
     return [path for path in found if path.name not in ("schema.py", "shapes.py", "known.py")]
 

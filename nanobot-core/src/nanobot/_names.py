@@ -24,6 +24,13 @@ _SINGULAR = {
     "enrichers": "enricher",
     "images": "image",
 }
+_SHARED = {
+    "provider-byteplus-coding-plan": "provider-byteplus",
+    "provider-opencode-go": "provider-opencode",
+    "provider-opencode-zen": "provider-opencode",
+    "provider-volcengine-coding-plan": "provider-volcengine",
+}
+"""A vendor's plans, which come in one distribution."""
 STANDARD_PARTS = (
     "nanobot-cli-admin",
     "nanobot-command-core",
@@ -48,7 +55,8 @@ def parse_group(text: str) -> tuple[int, str] | None:
 
 def distribution(kind: str, name: str) -> str:
     """Return the distribution that provides a plugin: ``nanobot-channel-feishu``."""
-    return f"nanobot-{_SINGULAR.get(kind, kind)}-{snake(name).replace('_', '-')}"
+    slug = f"{_SINGULAR.get(kind, kind)}-{snake(name).replace('_', '-')}"
+    return f"nanobot-{_SHARED.get(slug, slug)}"
 
 
 def install_hint(kind: str, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from nanobot.messages import File, Image, Target, Text, Trust, text_of
+from nanobot_channel_email.mailbox import Mailbox
 from nanobot_gateway.channel import Accepted, DeliveryError, Incoming, Outgoing, Verdict
 from nanobot_testing import run
 from nanobot_testing.contracts.channel import Host, running
@@ -18,7 +19,7 @@ from nanobot_testing.host import load_spec
 PLUGIN = "channels.email"
 ALICE = "alice@example.org"
 NAMES = json.loads((Path(__file__).parent / "corpora" / "media_names.json").read_text())["items"]
-PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"pixels"
 
 Go = Callable[..., None]
 
@@ -325,6 +326,30 @@ def test_files_of_mails_that_lead_to_nothing_are_removed(
 
     raw = with_files(("x.png", "image/png", PNG))
     connected(work, raw, host=Deciding(verdict), allowedAttachmentTypes=["*"])
+
+
+def test_the_mail_of_a_stranger_is_not_fetched(connected: Go, tmp_path: Path) -> None:
+    """Nothing but its head; the gateway is told of it, and it counts as dealt with."""
+    host = Deciding(Verdict.DENIED)
+    host.strangers.add(ALICE)
+    fetched: list[int] = []
+
+    async def whole(mailbox: Mailbox, uid: int, most: int) -> bytes | None:
+        fetched.append(uid)
+        return await real(mailbox, uid, most)
+
+    async def work(channel: Any, messages: list[Incoming]) -> None:
+        (message,) = messages
+        assert (message.sender, message.direct) == (ALICE, True)
+        assert text_of(message.parts).startswith("[a mail that was not read")
+        assert list((tmp_path / "media").iterdir()) == []
+        assert fetched == [2], "the one that ends the test"
+
+    real = Mailbox.whole
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Mailbox, "whole", whole)
+        raw = with_files(("x.png", "image/png", PNG))
+        connected(work, raw, host=host, allowedAttachmentTypes=["*"])
 
 
 def test_files_of_a_mail_that_could_not_be_stored_are_removed(

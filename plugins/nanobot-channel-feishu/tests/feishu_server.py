@@ -23,7 +23,7 @@ from nanobot_testing.contracts.channel import Sent
 
 APP, SECRET, BOT = "cli_a1b2c3d4", "s3cr3t-of-the-app", "ou_bot"
 IMMEDIATELY = 4  # deliveries of an event; the platform's pauses between them are left out
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 24
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 16
 
 
 @dataclass

@@ -93,6 +93,7 @@ class BotApi:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.downloads = 0
         self.faults: deque[tuple[str, Refused]] = deque()
         self.pending: list[dict[str, Any]] = []
         self.offsets: list[int | None] = []
@@ -262,6 +263,7 @@ class BotApi:
             self.proxied += 1
             path = "/" + path.split("/", 3)[3]
         if path.startswith(f"/file/bot{TOKEN}/"):
+            self.downloads += 1
             content = self.files.get(unquote(path.removeprefix(f"/file/bot{TOKEN}/")))
             return (
                 (200, content, "application/octet-stream")

@@ -12,7 +12,7 @@ from nanobot_gateway.channel import Accepted, Incoming, Verdict
 from nanobot_testing import run
 from nanobot_testing.contracts.channel import Host
 
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
 def photo(number: int) -> list[dict[str, Any]]:

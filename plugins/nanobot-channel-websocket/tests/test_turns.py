@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from nanobot.events import (
     Notice,
     ReasoningDelta,
@@ -107,6 +109,35 @@ def test_a_turn_in_its_order(go: Any) -> None:
         numbered = [event["seq"] for event in told if event["event"] != "session_updated"]
         assert numbered == list(range(numbered[0], numbered[0] + len(numbered)))
         assert all(event["chat_id"] == "c1" for event in told)
+
+    go(work)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        ("deep-1", "deep-1", ["deep-1"]),
+        ("deep-1", "spare-2", ["deep-1", "spare-2"]),
+        ("deep-1", "", ["deep-1"]),
+        ("", "deep-1", ["deep-1"]),
+        ("", "", []),
+    ],
+)
+def test_the_model_is_told_as_soon_as_it_is_known(
+    go: Any, first: str, last: str, told: list[str]
+) -> None:
+    """Once, and at the end again only when another one had to answer."""
+
+    async def work(lab: Any) -> None:
+        client = await asked(lab, webui=True)
+        lab.show("c1", "t1", replace(STARTED, model=first), TextDelta(text="Done."))
+        lab.show("c1", "t1", StreamEnd(resuming=False), replace(END, model=last))
+        events = await client.until("turn_end")
+        models = [e for e in events if e["event"] == "turn_model_updated"]
+        assert [e["model_name"] for e in models] == told
+        assert all(e["turn_id"] == "t1" for e in models)
+        names = [e["event"] for e in events]
+        assert names[:2] == ["goal_status", "turn_model_updated" if first else "delta"]
 
     go(work)
 

@@ -140,3 +140,17 @@ def test_sections_that_nobody_knows(loaded: Load, specs: Specs) -> None:
 def test_a_section_that_is_switched_off_need_not_fit(loaded: Load, specs: Specs) -> None:
     config = loaded({"channels": {"telegram": {"enabled": False, "token": "${NOPE}"}}})
     assert check(config, specs) == ()
+
+
+def test_a_section_of_any_name_at_the_address_of_a_vendor_is_served(loaded: Load) -> None:
+    router = ProviderSpec(name="router", factory="m:f", base_hosts=("router.example",))
+    config = loaded(
+        {
+            "providers": {
+                "work": {"apiBase": "https://router.example/v1"},
+                "lab": {"apiBase": "https://lab.example/v1"},
+            }
+        }
+    )
+    [line] = told(config, {"providers": [router]})
+    assert "providers.lab" in line and "pip install nanobot-provider-custom" in line

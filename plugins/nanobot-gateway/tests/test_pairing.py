@@ -34,6 +34,13 @@ def test_approving(store: PairingStore, tmp_path: Path, clock: FakeClock) -> Non
     assert other.approve(made.code) is None, "a code is good once"
 
 
+@pytest.mark.parametrize("typed", ["ü", "\ud800", "", "-", "🐈" * 100])
+def test_what_can_be_no_code_approves_nobody(store: PairingStore, typed: str) -> None:
+    assert store.request("phone", "u1")
+    assert store.approve(typed) is None and store.deny(typed) is None
+    assert len(store.pending()) == 1
+
+
 def test_a_stranger_has_one_code(store: PairingStore) -> None:
     assert store.request("phone", "u1") == store.request("phone", "u1")
     assert store.request("phone", "u1") != store.request("phone", "u2")

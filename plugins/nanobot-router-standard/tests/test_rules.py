@@ -11,7 +11,7 @@ from nanobot_router_standard.rules import choose
 def candidate(name: str, **changes: object) -> Candidate:
     fields = {
         key: changes.pop(key)
-        for key in ("keywords", "needs_key", "default_model", "last_resort")
+        for key in ("keywords", "needs_key", "default_model", "last_resort", "gateway")
         if key in changes
     }
     spec = ProviderSpec(name=name, factory="x:y", **fields)  # type: ignore[arg-type]
@@ -33,7 +33,8 @@ def test_the_prefix_wins_and_is_taken_off() -> None:
 
 
 def test_a_prefix_of_a_provider_without_key_stays_for_a_gateway() -> None:
-    route = ask("anthropic/claude-x", candidate("anthropic", has_key=False), candidate("router"))
+    gateway = candidate("router", gateway=True)
+    route = ask("anthropic/claude-x", candidate("anthropic", has_key=False), gateway)
     assert route and (route.provider, route.model) == ("router", "anthropic/claude-x")
 
 

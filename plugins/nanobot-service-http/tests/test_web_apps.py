@@ -109,9 +109,9 @@ def test_what_an_app_gets_to_see(serve: Any, app: Any) -> None:
     run(go())
     known, other = scopes
     assert (known["root_path"], known["path"]) == ("/a/look", "/a/look/there")
-    assert known["state"] == {"authenticated": True}
+    assert known["state"]["authenticated"] is True and known["state"]["health"]().ok
     assert "authorization" not in {name.decode() for name, _ in known["headers"]}
-    assert (other["method"], other["state"]) == ("HEAD", {"authenticated": False})
+    assert (other["method"], other["state"]["authenticated"]) == ("HEAD", False)
     assert (b"authorization", b"Bearer of-the-app") in other["headers"]
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from nanobot.errors import ConfigError, StorageError
+from nanobot.errors import ConfigError, NanobotError, StorageError
 from nanobot.log import remember_secret
 from nanobot.messages import Part, Text, Trust
 from nanobot_gateway.channel import ChannelContext, DeliveryError, Incoming, Outgoing, Verdict
+from nanobot_gateway.files import discard
 
 from nanobot_channel_email import settings
 from nanobot_channel_email.config import EmailConfig
 from nanobot_channel_email.identity import Demands, author, doubt, is_address
 from nanobot_channel_email.ledger import Ledger, Note
 from nanobot_channel_email.mailbox import IDLE_S, Mailbox, open_mailbox
-from nanobot_channel_email.media import Limits, discard, keep, to_attach
+from nanobot_channel_email.media import Limits, keep, to_attach
 from nanobot_channel_email.reading import (
     MOST_REFERENCES,
     Head,
@@ -33,6 +34,7 @@ from nanobot_channel_email.writing import Draft, compose, message_id
 
 UNVERIFIED = "unverified"
 """Chat of mails whose author is not believed; nobody is written to there."""
+_UNREAD = "[a mail that was not read, as its author may not write to the agent]"
 _TAKEN = (Verdict.TURN, Verdict.JOINED, Verdict.COMMAND)
 
 
@@ -110,6 +112,41 @@ class EmailChannel:
                 if not await mailbox.more():
                     await self._pause(mailbox)
 
+    async def check(self, console: Callable[[str], None]) -> str:
+        """Log into both servers; say of each that it works, and return that all does.
+
+        Raises:
+            NanobotError: Something does not; names all of it.
+        """
+        submission = self._submission()
+        account = settings.account_of(self._config, self._section)
+
+        async def read() -> None:
+            async with open_mailbox(account, self._context.log):
+                pass
+
+        failures: list[NanobotError] = []
+        for address, attempt, works in (
+            (account.address, read, f"IMAP works: {account.mailbox} can be read"),
+            (
+                submission.address,
+                submission.check,
+                f"SMTP works: mails go from {submission.sender}",
+            ),
+        ):
+            try:
+                await attempt()
+            except NanobotError as error:
+                failures.append(error)
+            else:
+                console(f"{works} at {address.host}:{address.port}")
+        if failures:
+            raise NanobotError(
+                "; ".join(error.message for error in failures),
+                remedy=" ".join(error.remedy for error in failures if error.remedy),
+            )
+        return f"The account in {self._section} works."
+
     def _submission(self) -> Submission:
         """Return where answers are handed over, with the section checked as a whole."""
         if self._submits is None:
@@ -155,12 +192,23 @@ class EmailChannel:
                 self._waiting[uid] = self._context.clock.monotonic() + rest
                 return
         self._waiting.pop(uid, None)
-        content: bytes | None = b""
-        if arrival.sender:  # nobody reads what is denied anyway
+        note = self._note(arrival)
+        message = Incoming(
+            id=arrival.id,
+            sender=arrival.sender,
+            chat=arrival.sender or UNVERIFIED,
+            parts=(Text(text=_UNREAD),),
+            thread=note.thread,
+            reply_to=(head.references or ("",))[-1],
+            sent_at=head.written(self._context.clock.now()),
+        )
+        if arrival.sender and self._context.admits(message):  # else nobody would read it anyway
             content = await mailbox.whole(uid, self._limits.bytes_on_the_wire)
-        if content is None:
-            return
-        verdict = await self._hand_over(arrival, content)
+            if content is None:
+                return
+            parts = await asyncio.to_thread(self._parts, arrival, content)
+            message = replace(message, parts=tuple(parts))
+        verdict = await self._hand_over(message, note)
         await mailbox.mark(uid)
         await self._dispose(mailbox, uid, skipped=verdict in (Verdict.DENIED, Verdict.IGNORED))
 
@@ -179,33 +227,21 @@ class EmailChannel:
             return ""
         return writer
 
-    async def _hand_over(self, arrival: _Arrival, content: bytes) -> Verdict:
+    async def _hand_over(self, message: Incoming, note: Note) -> Verdict:
         """Put a mail before the gateway; files and notes stay only when it leads to something."""
-        parts = await asyncio.to_thread(self._parts, arrival, content)
-        note = self._note(arrival)
         new = bool(note.chat) and not self._ledger.knows(note)
         if new:
             self._ledger.add(note)  # before the answer can be sent
         try:
-            accepted = await self._context.accept(
-                Incoming(
-                    id=arrival.id,
-                    sender=arrival.sender,
-                    chat=arrival.sender or UNVERIFIED,
-                    parts=tuple(parts),
-                    thread=note.thread,
-                    reply_to=(arrival.head.references or ("",))[-1],
-                    sent_at=arrival.head.written(self._context.clock.now()),
-                )
-            )
+            accepted = await self._context.accept(message)
         except StorageError:
-            discard(parts)
+            discard(message.parts)
             if new:
                 self._ledger.drop(note)
             raise
         verdict = accepted.verdict
         if verdict not in _TAKEN:
-            discard(parts)
+            discard(message.parts)
         if new and verdict not in (*_TAKEN, Verdict.DUPLICATE):
             self._ledger.drop(note)
         if new and self._ledger.knows(note):
@@ -229,8 +265,6 @@ class EmailChannel:
 
     def _parts(self, arrival: _Arrival, content: bytes) -> list[Part]:
         """Return what a mail says; its subject on a line before, unless it is a command."""
-        if not arrival.sender:
-            return [Text(text="[a mail whose author is not believed]")]
         # Without verification anybody can have written it.
         trust = Trust.TRUSTED if self._demands.any else Trust.UNTRUSTED
         letter = read(content, self._config.max_body_chars)

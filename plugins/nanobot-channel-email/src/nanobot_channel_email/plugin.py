@@ -17,6 +17,7 @@ def nanobot_channels() -> list[ChannelSpec]:
             title="E-mail",
             factory="nanobot_channel_email.channel:open_channel",
             config=EmailConfig,
+            options={"login": "nanobot_channel_email.login:login"},
             pairing=False,  # an answer to a stranger would be backscatter
         )
     ]

@@ -13,6 +13,7 @@ from nanobot.errors import ConfigError, NanobotError
 from nanobot.log import remember_secret
 from nanobot.messages import Target
 from nanobot_gateway.channel import ChannelContext, Outgoing, Verdict
+from nanobot_gateway.files import discard
 
 from nanobot_channel_feishu.api import CALL_S, Api, Endpoint
 from nanobot_channel_feishu.config import FeishuConfig
@@ -78,17 +79,27 @@ class FeishuChannel:
 
     async def run(self) -> None:
         """Connect and bring messages in until the connection is lost."""
-        self._reader = Reader(self._api, self._config, self._context, await self._identify())
-        endpoint = await self._endpoint()
+        bot, endpoint = await self.check()
+        id = str(bot.get("open_id") or "")
+        self._reader = Reader(self._api, self._config, self._context, id)
         connection = Connection(endpoint, self._deliver, self._log)
         try:
             await connection.serve(self._context.ready)
         except ApiError as error:
             raise self._subscription(error) from None
 
-    async def _identify(self) -> str:
-        """Return the bot's open id; the app's id and secret have proven right then."""
-        section = self._section()
+    async def check(self) -> tuple[dict[str, Any], Endpoint]:
+        """Return what the platform tells of the bot, and where to connect.
+
+        Raises:
+            ConfigError: The app's id or secret is wrong, or something is not switched on for it.
+            NanobotError: The platform can not be reached at the moment.
+        """
+        bot = await self._identify()
+        return bot, await self._endpoint()
+
+    async def _identify(self) -> dict[str, Any]:
+        section = self.section
         for key, value in (("appId", self._config.app_id), ("appSecret", self._config.app_secret)):
             if not value:
                 raise ConfigError(
@@ -114,7 +125,7 @@ class FeishuChannel:
                 f"the app of {section}.appId has no bot: {error}",
                 remedy=f"Switch on the bot ability in {_CONSOLE} and publish a version.",
             ) from None
-        return str((answer.get("bot") or {}).get("open_id") or "")
+        return answer.get("bot") or {}
 
     async def _endpoint(self) -> Endpoint:
         try:
@@ -126,11 +137,13 @@ class FeishuChannel:
         if error.retryable:
             return NanobotError(f"Feishu: {error}")
         return ConfigError(
-            f"the platform refuses the app of {self._section()}.appId: {error}",
+            f"the platform refuses the app of {self.section}.appId: {error}",
             remedy=f"Set the app's event subscription to the long connection in {_CONSOLE}.",
         )
 
-    def _section(self) -> str:
+    @property
+    def section(self) -> str:
+        """Return the path of the app's settings."""
         account = self._context.account
         return "channels.feishu" + ("" if account == "default" else f".accounts.{account}")
 
@@ -155,17 +168,13 @@ class FeishuChannel:
         event = parsed(payload.decode(errors="replace"))
         if isinstance(event.get("encrypt"), str):
             if not self._config.encrypt_key:
-                raise ConfigError(
-                    f"events are encrypted and {self._section()}.encryptKey is not set"
-                )
+                raise ConfigError(f"events are encrypted and {self.section}.encryptKey is not set")
             cipher = SDK.cipher(self._config.encrypt_key.reveal())
             event = parsed(cipher.decrypt_str(event["encrypt"]))
         token = str((event.get("header") or {}).get("token") or "")
         expected = self._config.verification_token
         if expected and token and Secret(token) != expected:
-            raise ConfigError(
-                f"an event has another token than {self._section()}.verificationToken"
-            )
+            raise ConfigError(f"an event has another token than {self.section}.verificationToken")
         return event
 
     async def _once(self, id: str, chat: str, body: dict[str, Any], tenant: str) -> None:
@@ -196,9 +205,15 @@ class FeishuChannel:
             await asyncio.wait([before])
         if message is None:
             return
-        accepted = await self._context.accept(message)
+        try:
+            accepted = await self._context.accept(message)
+        except BaseException:
+            discard(message.parts)
+            raise
         if accepted.verdict in (Verdict.TURN, Verdict.JOINED):
             self._start(self._reactions.begin((message.chat, message.thread), message.id))
+        elif accepted.verdict is not Verdict.COMMAND:
+            discard(message.parts)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

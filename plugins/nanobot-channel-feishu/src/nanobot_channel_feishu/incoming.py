@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from nanobot.messages import Part, Text, Trust
 from nanobot_gateway.channel import ChannelContext, Incoming
+from nanobot_gateway.files import shown_name
 
 from nanobot_channel_feishu.api import Api, at
 from nanobot_channel_feishu.config import FeishuConfig
@@ -23,7 +24,7 @@ from nanobot_channel_feishu.content import (
     read,
 )
 from nanobot_channel_feishu.faults import ApiError
-from nanobot_channel_feishu.media import keep, shown
+from nanobot_channel_feishu.media import part_of
 
 _QUOTED = 200
 _FORWARDED = 50
@@ -57,7 +58,10 @@ class Reader:
         self._bot = bot
 
     async def message(self, event: Mapping[str, Any], tenant: str) -> Incoming | None:
-        """Return the message of an ``im.message.receive_v1``, None if a bot wrote it."""
+        """Return the message of an ``im.message.receive_v1``, None if a bot wrote it.
+
+        Files and forwarded messages are fetched only of those who are let in.
+        """
         sender, message = event.get("sender") or {}, event.get("message") or {}
         if sender.get("sender_type") in ("app", "bot") or not message.get("message_id"):
             return None
@@ -69,9 +73,8 @@ class Reader:
         mentions = mentions_of(message.get("mentions"), self._bot)
         parent = await self._parent(message)
         mentioned = self._is_mentioned(items, mentions) or (parent is not None and parent.own)
-        heard = direct or mentioned or self._listens(chat)
         quote = parent if parent and not message.get("thread_id") else None
-        return Incoming(
+        said = Incoming(
             id=str(message["message_id"]),
             sender=user,
             aliases=tuple(str(ids[k]) for k in ("union_id", "user_id") if ids.get(k)),
@@ -83,8 +86,10 @@ class Reader:
             session=self._session(chat),
             reply_to=str(message.get("parent_id") or ""),
             sent_at=_moment(message.get("create_time")),
-            parts=await self._parts(message, items, mentions, quote, heard=heard),
+            parts=(),
         )
+        heard = self._context.admits(said)
+        return replace(said, parts=await self._parts(message, items, mentions, quote, heard=heard))
 
     def pressed(self, event: Mapping[str, Any], id: str) -> Incoming | None:
         """Return what a ``card.action.trigger`` says: the label of the button, None if not ours."""
@@ -113,10 +118,6 @@ class Reader:
     def _is_mentioned(self, items: list[Item], mentions: Mentions) -> bool:
         everybody = mentions.everybody or names_everybody(items)
         return bool(mentions.bot) or (self._config.mention_all and everybody)
-
-    def _listens(self, chat: str) -> bool:
-        policy = self._config.group_policy
-        return policy == "open" or (policy == "allowlist" and chat in self._config.group_allow_from)
 
     def _thread(self, message: Mapping[str, Any], direct: bool) -> str:
         """Name a topic by its first message, to which one can answer at any time.
@@ -159,15 +160,15 @@ class Reader:
         return tuple(parts)
 
     async def _file(self, id: str, item: Media) -> Part:
-        called = f"{item.what} {shown(item.name)}".strip()
+        called = f"{item.what} {shown_name(item.name)}".strip()
         limit = self._config.media_max_mb * _MEGABYTE
         if not limit or not item.key:
             return Text(text=f"[{called}: not downloaded]")
         try:
             path = at("im", "v1", "messages", id, "resources", item.key)
             data = await self._api.download(path, item.kind, limit)
-            return await keep(self._context.media, data, item.name)
-        except (ApiError, OSError) as error:
+            return await part_of(data, item.name, self._context.media)
+        except ApiError as error:
             self._context.log.warning("feishu_file_not_kept", reason=str(error))
             return Text(text=f"[{called}: could not be downloaded, {error}]")
 
@@ -198,7 +199,7 @@ class Reader:
         texts = []
         for part in read(str(item.get("msg_type") or ""), (item.get("body") or {}).get("content")):
             if isinstance(part, Media):
-                texts.append(f"[{part.what} {shown(part.name)}".strip() + "]")
+                texts.append(f"[{part.what} {shown_name(part.name)}".strip() + "]")
             else:
                 texts.append(mentions.resolve(part.text if isinstance(part, Foreign) else part))
         return "\n".join(texts)

@@ -17,6 +17,7 @@ def nanobot_channels() -> list[ChannelSpec]:
             title="Feishu / Lark",
             factory="nanobot_channel_feishu.channel:open_channel",
             config=FeishuConfig,
+            options={"login": "nanobot_channel_feishu.login:login"},
             capabilities=frozenset({"edits", "typing"}),
             # A card or rich text takes 30 KB as JSON, in which quotes and line ends are escaped.
             max_length=15_000,

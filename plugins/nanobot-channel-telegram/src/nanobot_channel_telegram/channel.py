@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from ssl import SSLContext
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +15,7 @@ from nanobot import log
 from nanobot.log import redact, remember_secret
 from nanobot.messages import Target
 from nanobot_gateway.channel import ChannelContext, Incoming, Outgoing, Verdict
+from nanobot_gateway.files import discard
 from telegram import Bot, BotCommand, CallbackQuery, Update, User
 from telegram.constants import ChatAction
 from telegram.error import InvalidToken, TelegramError
@@ -25,9 +26,11 @@ from nanobot_channel_telegram.config import TelegramConfig
 from nanobot_channel_telegram.delivery import Deliverer
 from nanobot_channel_telegram.faults import ConnectionLost, lost, missing_token
 from nanobot_channel_telegram.incoming import Reader, menu_name
-from nanobot_channel_telegram.media import MEGABYTE, MediaStore, discard
+from nanobot_channel_telegram.media import MEGABYTE, MediaStore
 from nanobot_channel_telegram.polling import Poller
 from nanobot_channel_telegram.secrecy import masked_logs
+
+T = TypeVar("T")
 
 CONNECT_S = 30.0
 ASK_S = 20.0
@@ -83,17 +86,24 @@ class TelegramChannel:
             ConnectionLost: Telegram can not be reached, or another program reads the messages.
         """
         me = await self._connect()
-        self._reader = Reader(me, self._config, self._media, self._context.commands)
+        self._reader = Reader(me, self._config, self._media, self._context)
         self._context.ready()
         await self._poller.run()
 
-    async def _connect(self) -> User:
+    async def identify(self) -> User:
+        """Return the bot's own account; its token has proven right then."""
+        return await self._asked(self._bot.get_me())
+
+    async def _asked(self, answer: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(CONNECT_S):
-                me = await self._bot.get_me()
-                await self._bot.delete_webhook(drop_pending_updates=False)
+                return await answer
         except (TelegramError, TimeoutError) as error:
             raise lost(error, setting(self._context), self._config.api_base) from None
+
+    async def _connect(self) -> User:
+        me = await self.identify()
+        await self._asked(self._bot.delete_webhook(drop_pending_updates=False))
         if self._config.group_policy == "open" and not me.can_read_all_group_messages:
             self._context.log.warning(
                 "privacy_mode",

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from nanobot_gateway.channel import DeliveryError, Outgoing
+from nanobot_gateway.files import shown_name
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated
 
 from nanobot_channel_telegram.config import TelegramConfig
 from nanobot_channel_telegram.faults import delivering, is_unchanged, refuses_markup, undelivered
-from nanobot_channel_telegram.media import shown_name
 from nanobot_channel_telegram.rendering import length, to_html, visible, whole
 
 MAX_LENGTH = 4096

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from nanobot.messages import Part, Text, Trust
-from nanobot.specs import CommandSpec
-from nanobot_gateway.channel import Incoming
+from nanobot_gateway.channel import ChannelContext, Incoming
 from telegram import (
     CallbackQuery,
     Message,
@@ -25,7 +24,7 @@ from telegram import (
 from telegram.constants import ChatType, MessageEntityType
 
 from nanobot_channel_telegram.config import TelegramConfig
-from nanobot_channel_telegram.media import Attachment, MediaStore, shown_name
+from nanobot_channel_telegram.media import Attachment, MediaStore
 
 QUOTE_LENGTH = 4000
 _COMMAND = re.compile(r"/(?P<name>[A-Za-z0-9_]{1,32})(?:@(?P<bot>\w+))?(?=\s|$)")
@@ -47,23 +46,23 @@ class Reader:
 
     Args:
         me: The bot's own account.
-        commands: Returns the slash commands; Telegram writes ``-`` in their names as ``_``.
+        context: Tells whose files to fetch, and the slash commands; Telegram writes ``-`` in their
+            names as ``_``.
     """
 
     def __init__(
-        self,
-        me: User,
-        config: TelegramConfig,
-        media: MediaStore,
-        commands: Callable[[], Sequence[CommandSpec]],
+        self, me: User, config: TelegramConfig, media: MediaStore, context: ChannelContext
     ) -> None:
         self._me = me
         self._config = config
         self._media = media
-        self._commands = commands
+        self._admits = context.admits
+        self._commands = context.commands
 
     async def message(self, updates: Sequence[Update]) -> Incoming | None:
         """Read a message, or the messages of an album as one; None when they say nothing.
+
+        Files are fetched only of those who are let in.
 
         Raises:
             nanobot.errors.StorageError: A file of it could not be written to disk.
@@ -76,20 +75,20 @@ class Reader:
         sender = _sender(first)
         place = self._place(first)
         replied = _replied(first)
-        mentioned = any(map(self._is_for_me, messages))
-        fetch = place.direct or mentioned or self._listens(place.chat)
-        return Incoming(
+        message = Incoming(
             id=_id(updates[0], messages),
             sender=sender,
             chat=place.chat,
             direct=place.direct,
-            mentioned=mentioned,
+            mentioned=any(map(self._is_for_me, messages)),
             thread=place.thread,
             session=place.session,
             reply_to=str(replied.message_id) if replied else "",
             sent_at=first.date,
-            parts=await self._parts(messages, replied, fetch),
+            parts=(),
         )
+        fetch = self._admits(message)
+        return replace(message, parts=await self._parts(messages, replied, fetch))
 
     def press(self, query: CallbackQuery) -> Incoming | None:
         """Read the press of a button as its label, said by who pressed it."""
@@ -129,11 +128,6 @@ class Reader:
             thread=str(thread) if thread else "",
             session=f"{chat}:topic:{thread}" if thread else "",
         )
-
-    def _listens(self, chat: str) -> bool:
-        """Tell whether a group's messages count without a mention, so files are worth fetching."""
-        policy = self._config.group_policy
-        return policy == "open" or (policy == "allowlist" and chat in self._config.group_allow_from)
 
     def _is_for_me(self, message: Message) -> bool:
         replied = _replied(message)
@@ -312,25 +306,29 @@ def _described(message: Message) -> str:
     return ""
 
 
+def _one_line(name: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:120]
+
+
 def _name(message: Message) -> str:
     if message.sender_chat:
-        return shown_name(message.sender_chat.effective_name or "a chat")
+        return _one_line(message.sender_chat.effective_name or "a chat")
     user = message.from_user
     if user is None:
         return "somebody"
-    return f"@{user.username}" if user.username else shown_name(user.full_name)
+    return f"@{user.username}" if user.username else _one_line(user.full_name)
 
 
 def _origin(origin: MessageOrigin) -> str:
     if isinstance(origin, MessageOriginUser):
         user = origin.sender_user
-        return f"@{user.username}" if user.username else shown_name(user.full_name)
+        return f"@{user.username}" if user.username else _one_line(user.full_name)
     if isinstance(origin, MessageOriginHiddenUser):
-        return shown_name(origin.sender_user_name)
+        return _one_line(origin.sender_user_name)
     if isinstance(origin, MessageOriginChat):
-        return shown_name(origin.sender_chat.effective_name or "a chat")
+        return _one_line(origin.sender_chat.effective_name or "a chat")
     if isinstance(origin, MessageOriginChannel):
-        return shown_name(origin.chat.effective_name or "a channel")
+        return _one_line(origin.chat.effective_name or "a channel")
     return "somebody"
 
 

@@ -17,6 +17,7 @@ def nanobot_channels() -> list[ChannelSpec]:
             title="Telegram",
             factory="nanobot_channel_telegram.channel:open_channel",
             config=TelegramConfig,
+            options={"login": "nanobot_channel_telegram.login:login"},
             capabilities=frozenset({"edits", "typing"}),
             max_length=4096,  # https://core.telegram.org/bots/api#sendmessage
             unit="utf16",

@@ -78,6 +78,7 @@ class Turn:
         thinking: `run` is reasoning.
         written: The segment has text; so has the last one, once it is over.
         said: A segment that is over had text.
+        model: The model that clients were told.
         arguments: Of the tool calls that run, by the call's id.
     """
 
@@ -91,6 +92,7 @@ class Turn:
     thinking: bool = False
     written: bool = False
     said: bool = False
+    model: str = ""
     arguments: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
 

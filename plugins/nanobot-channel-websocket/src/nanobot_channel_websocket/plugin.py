@@ -17,6 +17,7 @@ def nanobot_channels() -> list[ChannelSpec]:
             title="WebSocket",
             factory="nanobot_channel_websocket.channel:open_channel",
             config=WebSocketConfig,
+            options={"login": "nanobot_channel_websocket.login:login"},
             capabilities=frozenset({"events"}),
             deduplicates=True,
             pairing=False,

@@ -49,6 +49,7 @@ class Narrator:
         self._streaming = streaming
         self._everyone = everyone
         self._kinds: dict[type[TurnEvent], Callable[[Chat, Turn, Any], None]] = {
+            TurnStarted: self._started,
             TextDelta: self._text,
             ReasoningDelta: self._thought,
             StreamEnd: self._segment_ends,
@@ -84,6 +85,16 @@ class Narrator:
         chat.turn = turn
         chat.tell("goal_status", {"status": "running", "started_at": started, **_name(turn)})
         return turn
+
+    def _started(self, chat: Chat, turn: Turn, event: TurnStarted) -> None:
+        self._name_model(chat, turn, event.model)
+
+    @staticmethod
+    def _name_model(chat: Chat, turn: Turn, model: str) -> None:
+        """Say which model answers; at the end again only if another one had to."""
+        if model and model != turn.model:
+            turn.model = model
+            chat.tell("turn_model_updated", {"model_name": model, **_name(turn)})
 
     # --- text -------------------------------------------------------------------------------------
 
@@ -164,8 +175,7 @@ class Narrator:
         if text:
             chat.tell("message", {"text": text}, phase="answer", plain=True)
         chat.ended = (turn.id, event.content, event.error)
-        if event.model:
-            chat.tell("turn_model_updated", {"model_name": event.model, **_name(turn)})
+        self._name_model(chat, turn, event.model)
         chat.tell("turn_end", _summary(turn, event), phase="complete")
         if self._streaming:
             chat.tell_plain("turn_end", END)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from nanobot.messages import File, Image, Part
+from nanobot_gateway.files import FileKind, keep, shown_name, sniff
 
 MOST_IMAGES = 4
 MOST_FILES = 4
@@ -19,34 +19,36 @@ MOST_VIDEOS = 1
 FILE_BYTES = 6 * 2**20
 VIDEO_BYTES = 20 * 2**20
 TOTAL_BYTES = 24 * 2**20
+LONGEST_NAME = 80
 _CHUNK = 2**20  # characters of base64 decoded at once; the event loop gets its turn in between
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _DATA_URL = re.compile(
     r"data:(?P<type>[a-z]+/[a-z0-9.+-]+)(?:;[a-z0-9-]+=[a-z0-9._-]+)*;base64,", re.IGNORECASE
 )
-# Media type: extension of the stored file.
-_IMAGES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
-_VIDEOS = {"video/mp4": "mp4", "video/webm": "webm", "video/quicktime": "mov"}
+# Media type: ending of the stored file.
+_IMAGES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
+_VIDEOS = {"video/mp4": ".mp4", "video/webm": ".webm", "video/quicktime": ".mov"}
+_MP4 = ("video/mp4", "video/quicktime", "audio/mp4")  # one container, whose brands overlap
 _TEXTS = {
-    "application/json": "json",
-    "application/toml": "toml",
-    "application/x-yaml": "yaml",
-    "application/yaml": "yaml",
-    "application/xml": "xml",
-    "text/csv": "csv",
-    "text/markdown": "md",
-    "text/plain": "txt",
-    "text/xml": "xml",
-    "text/yaml": "yaml",
+    "application/json": ".json",
+    "application/toml": ".toml",
+    "application/x-yaml": ".yaml",
+    "application/yaml": ".yaml",
+    "application/xml": ".xml",
+    "text/csv": ".csv",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+    "text/xml": ".xml",
+    "text/yaml": ".yaml",
 }
 _DOCUMENTS = {
-    "application/pdf": "pdf",
-    _OFFICE + "presentationml.presentation": "pptx",
-    _OFFICE + "spreadsheetml.sheet": "xlsx",
-    _OFFICE + "wordprocessingml.document": "docx",
+    "application/pdf": ".pdf",
+    _OFFICE + "presentationml.presentation": ".pptx",
+    _OFFICE + "spreadsheetml.sheet": ".xlsx",
+    _OFFICE + "wordprocessingml.document": ".docx",
 }
-_EXTENSIONS = {**_IMAGES, **_VIDEOS, **_TEXTS, **_DOCUMENTS}
+_SUFFIXES = {**_IMAGES, **_VIDEOS, **_TEXTS, **_DOCUMENTS}
 
 
 class Rejected(Exception):
@@ -88,7 +90,7 @@ async def store(media: object, folder: Path) -> list[Upload]:
 
     Raises:
         Rejected: A client may not attach this.
-        OSError: They can not be written.
+        nanobot.errors.StorageError: They can not be written.
     """
     items = _checked(media)
     return await asyncio.to_thread(_store, items, folder) if items else []
@@ -136,9 +138,14 @@ def _item(entry: object) -> _Item:
     if found is None:
         raise Rejected("malformed", "data_url must be a base64 data URL")
     media_type = found["type"].lower()
-    if media_type not in _EXTENSIONS:
+    if media_type not in _SUFFIXES:
         raise Rejected("mime", f"files of type {media_type} can not be attached")
-    return _Item(url=url, start=found.end(), media_type=media_type, name=_shown(name or ""))
+    return _Item(
+        url=url,
+        start=found.end(),
+        media_type=media_type,
+        name=shown_name(name or "")[:LONGEST_NAME],
+    )
 
 
 def _store(items: list[_Item], folder: Path) -> list[Upload]:
@@ -146,13 +153,10 @@ def _store(items: list[_Item], folder: Path) -> list[Upload]:
     try:
         for item in items:
             content = _decoded(item)
-            if not _is(item.media_type, content):
+            if not _is(item.media_type, sniff(BytesIO(content))):
                 raise Rejected("mime", f"an attachment is not what it says: {item.media_type}")
-            path = folder / f"{secrets.token_hex(16)}.{_EXTENSIONS[item.media_type]}"
-            made.append(Upload(path=path, part=_part(item, path, content)))
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-                file.write(content)
+            kept = keep(content, folder, FileKind(item.media_type, _SUFFIXES[item.media_type]))
+            made.append(Upload(path=kept.path, part=_part(item, kept.path, content)))
     except BaseException:
         discard(made)
         raise
@@ -176,38 +180,16 @@ def _decoded(item: _Item) -> bytes:
     return content
 
 
-def _is(media_type: str, content: bytes) -> bool:
-    """Tell whether a file is what its media type says, as far as its first bytes show."""
-    start = content[:32]
-    if media_type == "image/png":
-        return start.startswith(b"\x89PNG\r\n\x1a\n") and start[12:16] == b"IHDR"
-    if media_type == "image/jpeg":
-        return start.startswith(b"\xff\xd8\xff")
-    if media_type == "image/gif":
-        return start.startswith((b"GIF87a", b"GIF89a"))
-    if media_type == "image/webp":
-        return start.startswith(b"RIFF") and start[8:12] == b"WEBP"
-    if media_type == "video/webm":
-        return start.startswith(b"\x1a\x45\xdf\xa3")
-    if media_type in _VIDEOS:
-        return start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free")
-    if media_type == "application/pdf":
-        return b"%PDF-" in content[:1024]
-    if media_type in _DOCUMENTS:
-        return start.startswith(b"PK\x03\x04")
-    try:
-        return "\0" not in content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
+def _is(media_type: str, found: FileKind) -> bool:
+    """Tell whether a file is what its media type says, as far as its content shows."""
+    if media_type in _TEXTS:
+        return found.media_type == "text/plain"
+    if media_type in _VIDEOS and found.media_type in _MP4:
+        return media_type in _MP4
+    return found.media_type == media_type
 
 
 def _part(item: _Item, path: Path, content: bytes) -> Part:
     if item.media_type in _IMAGES:
         return Image(data=content, media_type=item.media_type, name=item.name)
     return File(path=str(path), media_type=item.media_type, name=item.name or path.name)
-
-
-def _shown(name: str) -> str:
-    """Return a file's name for people: its last part, without what can not be printed."""
-    last = re.split(r"[/\\]", name)[-1]
-    return "".join(c for c in last if c.isprintable()).strip()[:80]

@@ -9,7 +9,8 @@ from typing import Any
 from nanobot.admin import Config, CoreSettings, distribution, section_path
 from nanobot.config import ConfigModel
 from nanobot.findings import Finding
-from nanobot.specs import Spec
+from nanobot.specs import ProviderSpec, Spec
+from nanobot_router_standard.detection import owner_of_address
 from nanobot_settings.environment import resolve
 from nanobot_settings.keys import (
     did_you_mean,
@@ -76,14 +77,16 @@ def unclaimed(
     for kind, offered in specs.items():
         names.setdefault(kind, set()).update(spec.name for spec in offered)
     claimed = {section_path(spec, kind) for kind, offered in specs.items() for spec in offered}
-    adopts = any(getattr(spec, "adopts", False) for spec in specs.get("providers", ()))
-    adopts = adopts or "custom" in names.get("providers", ())
+    vendors = [spec for spec in specs.get("providers", ()) if isinstance(spec, ProviderSpec)]
+    adopts = any(spec.adopts for spec in vendors) or "custom" in names.get("providers", ())
     kinds = tuple(dict.fromkeys((*KINDS, *names)))
     for path, value in _sections(document, kinds):
         kind, name = path
         if _is_read(path, claimed) or snake(name) in names.get(kind, ()) or _is_off(value):
             continue
-        finding = _unclaimed(kind, name, value, names.get(kind, set()), adopts)
+        base = lookup(value, ("apiBase",)) if kind == "providers" else None
+        served = adopts or (isinstance(base, str) and owner_of_address(base, vendors) is not None)
+        finding = _unclaimed(kind, name, value, names.get(kind, set()), served)
         if finding is not None:
             yield finding
         yield from resolve(value, environ, path=path)[2]
@@ -119,7 +122,7 @@ def _is_off(value: Any) -> bool:
 
 
 def _unclaimed(
-    kind: str, name: str, value: Any, installed: Iterable[str], adopts: bool
+    kind: str, name: str, value: Any, installed: Iterable[str], served: bool
 ) -> Finding | None:
     path, known = (kind, name), NAMES.get(kind, [])
     if value is None:
@@ -128,7 +131,7 @@ def _unclaimed(
         return error(path, f"should be an object, found {kind_of(value)}")
     if snake(name) not in known:
         if kind == "providers" and lookup(value, ("apiBase",)):
-            return None if adopts else _missing(path, value, distribution(kind, "custom"))
+            return None if served else _missing(path, value, distribution(kind, "custom"))
         elsewhere = (place.rpartition(".")[2] for place in ELSEWHERE if place.startswith(kind))
         near = nearest(name, (*installed, *known, *elsewhere))
         if near is not None:

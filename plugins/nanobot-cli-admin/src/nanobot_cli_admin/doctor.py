@@ -26,6 +26,7 @@ from nanobot_cli_admin.check import check
 from nanobot_cli_admin.diagnosis import Diagnosis, diagnose
 from nanobot_cli_admin.installed import PARKED, inventory, remedy
 from nanobot_cli_admin.loading import Loaded, load_plugins
+from nanobot_cli_admin.online import try_out
 from nanobot_cli_admin.options import config_file, config_option
 from nanobot_cli_admin.survey import label, survey
 from nanobot_cli_admin.text import paint, say, verdict, wrapped
@@ -35,15 +36,18 @@ Report = dict[str, list[Finding]]
 
 @click.command()
 @config_option
+@click.option(
+    "--online", is_flag=True, help="Ask each model that is set up one word, with its key."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(config_path: Path | None, as_json: bool) -> None:
+def command(config_path: Path | None, online: bool, as_json: bool) -> None:
     """Check configuration, plugins, files and model, and say how to put right what is wrong.
 
-    Works with a broken configuration too. No setting is changed, and no other machine is asked. The
-    exit status is 1 if there is an error.
+    Works with a broken configuration too. No setting is changed, and no other machine is asked
+    unless with --online. The exit status is 1 if there is an error.
     """
     path = config_file(config_path)
-    report = _examine(path)
+    report = _examine(path, online=online)
     found = [finding for findings in report.values() for finding in findings]
     errors = sum(finding.severity == "error" for finding in found)
     if as_json:
@@ -90,7 +94,7 @@ def _print(findings: list[Finding]) -> None:
             say(wrapped(finding.remedy, 11))
 
 
-def _examine(path: Path) -> Report:
+def _examine(path: Path, *, online: bool) -> Report:
     diagnosis = diagnose(path, os.environ)
     known = inventory(path, os.environ).statuses
     tested = {status.entry: status for status in check(_testable(known), path)}
@@ -103,7 +107,7 @@ def _examine(path: Path) -> Report:
         "Configuration": [*diagnosis.findings, *diagnosis.claims(loaded)],
         "Files": list(_files(path, diagnosis.config)),
         "Plugins": list(_plugins(statuses)),
-        "Model": list(_model(diagnosis, loaded)),
+        "Model": list(_model(diagnosis, loaded, online=online)),
         "Tools": list(_tools(diagnosis, loaded)),
         "Roles": list(_roles(loaded)),
     }
@@ -161,7 +165,7 @@ def _unwritable(folder: Path) -> Iterator[Finding]:
         yield _finding(str(folder), "error", "can not be written", f"chmod u+rwx {folder}")
 
 
-def _model(diagnosis: Diagnosis, loaded: Loaded) -> Iterator[Finding]:
+def _model(diagnosis: Diagnosis, loaded: Loaded, *, online: bool) -> Iterator[Finding]:
     if diagnosis.config is None:
         yield _info("", "not checked, since the configuration can not be used", "")
         return
@@ -185,6 +189,10 @@ def _model(diagnosis: Diagnosis, loaded: Loaded) -> Iterator[Finding]:
     for notice in found.notices:
         if "can not be used" in notice:
             yield _finding("", "warning", notice, "nanobot status   shows what is set up")
+    if online:
+        asked = (choice for preset in found.presets.values() for choice in preset)
+        ready = [choice for choice in asked if not found.unready(choice)]
+        yield from asyncio.run(try_out(diagnosis.config, loaded, os.environ, ready))
 
 
 def _tools(diagnosis: Diagnosis, loaded: Loaded) -> Iterator[Finding]:

@@ -17,7 +17,15 @@ _SUMMARIES = {
     "command": "The slash command /{command} for nanobot.",
     "prompt": "A section of the prompt for nanobot: {title}.",
     "middleware": "Middleware for nanobot: {title}.",
+    "channel": "{title} as a channel of nanobot.",
+    "service": "A service for the gateway of nanobot: {title}.",
+    "store": "A store for the gateway of nanobot: {title}.",
 }
+_LIBRARIES = {
+    "provider": "nanobot-provider-compat",
+    **dict.fromkeys(("channel", "service", "store"), "nanobot-gateway"),
+}
+"""What plugins of a kind build on, beside the core."""
 
 
 def create(kind: str, name: str, folder: Path) -> Path:
@@ -76,7 +84,7 @@ def _values(kind: str, slug: str) -> dict[str, str]:
         "title": " ".join(words),
         "variable": f"{slug.upper()}_API_KEY",
     }
-    needed = ["nanobot-core", *(["nanobot-provider-compat"] * (kind == "provider"))]
+    needed = ["nanobot-core", *filter(None, [_LIBRARIES.get(kind)])]
     values["dependencies"] = "\n".join(f'  "{name}{_this_version()}",' for name in needed)
     values["summary"] = _SUMMARIES[kind].format(**values)
     return values

@@ -16,7 +16,10 @@ from nanobot_cli_admin.installed import PARKED, Inventory, find, inventory, reme
 from nanobot_cli_admin.options import config_file, config_option
 from nanobot_cli_admin.text import aligned, one_line, paint, say, wrapped
 
-_KINDS = ("tool", "provider", "command", "prompt", "middleware")
+_KINDS = (
+    *("tool", "provider", "command", "prompt", "middleware"),
+    *("channel", "service", "store"),
+)
 
 
 @click.group(no_args_is_help=True)
@@ -50,13 +53,18 @@ def _explain(status: Status) -> None:
 
 @command.command("list")
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def list_(config_path: Path | None, as_json: bool) -> None:
+@click.option("--cost", is_flag=True, help="List what each tool's schema costs in every call.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(config_path: Path | None, cost: bool, as_json: bool) -> None:
     """List the installed plugins and their states.
 
-    None is imported. What is wrong with one was found out by `nanobot plugins check` or by a run.
+    None is imported, unless with --cost. What is wrong with one was found out by `nanobot plugins
+    check` or by a run.
     """
     statuses = _inventory(config_file(config_path)).statuses
+    if cost:
+        _costs(statuses, as_json=as_json)
+        return
     if as_json:
         say(json.dumps([_as_json(status) for status in statuses], indent=2))
         return
@@ -74,6 +82,33 @@ def list_(config_path: Path | None, as_json: bool) -> None:
         word = f" {_word(status)} "
         say(wrapped(line, 4, first=0).replace(word, paint(word, _colour(status)), 1))
         _explain(status)
+
+
+def _costs(statuses: Iterable[Status], *, as_json: bool) -> None:
+    from nanobot_cli_admin.cost import costs, tokens
+    from nanobot_cli_admin.loading import load_plugins
+
+    tools = [s for s in statuses if s.entry.kind == "tools" and s.state.usable]
+    loaded = load_plugins(tools).plugins.get("tools", ())
+    found = costs(loaded)
+    total = sum(cost.bytes for cost in found)
+    later = sorted({plugin.id for plugin in loaded} - {cost.plugin for cost in found})
+    if as_json:
+        listed = [
+            {"tool": c.tool, "plugin": c.plugin, "bytes": c.bytes, "tokens": c.tokens}
+            for c in found
+        ]
+        summary = {"tools": listed, "bytes": total, "tokens": tokens(total), "later": later}
+        say(json.dumps(summary, indent=2))
+        return
+    rows = [("TOOL", "PLUGIN", "BYTES", "TOKENS")]
+    rows += [(c.tool, c.plugin, f"{c.bytes:>5}", f"{c.tokens:>6}") for c in found]
+    rows.append(("total", f"{len(found)} tools", f"{total:>5}", f"{tokens(total):>6}"))
+    for line in aligned(rows):
+        say(line)
+    say("\nSent with every model call; tokens are estimated, and vendors cache them.")
+    if later:
+        say(wrapped(f"Known only when they run: the tools of {', '.join(later)}.", 0))
 
 
 def _as_json(status: Status) -> dict[str, str]:
@@ -106,11 +141,12 @@ def show_(name: str, config_path: Path | None) -> None:
     loaded = load_plugins(s for s in everybody if s.entry.id in ids or s.entry.kind in owners)
     plugins = {p.entry: p for offered in loaded.plugins.values() for p in offered}
     states = {status.entry: status for status in loaded.statuses}
+    boxes = [s.entry.name for s in found.statuses if s.entry.kind == "sandboxes" and s.state.usable]
     for number, status in enumerate(chosen):
         if number:
             say()
         fresh = states.get(status.entry, status)
-        show(status if fresh.state.usable else fresh, plugins.get(status.entry))
+        show(status if fresh.state.usable else fresh, plugins.get(status.entry), sandboxes=boxes)
 
 
 @command.command()
@@ -175,7 +211,7 @@ def check(names: tuple[str, ...], config_path: Path | None) -> None:
 
 
 @command.command()
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", type=click.Choice(_KINDS), metavar="KIND")
 @click.argument("name")
 @click.option(
     "--dir",
@@ -185,7 +221,10 @@ def check(names: tuple[str, ...], config_path: Path | None) -> None:
     help="Folder to make the distribution's folder in.",
 )
 def new(kind: str, name: str, folder: Path) -> None:
-    """Write a plugin to start from, complete with its contract test."""
+    """Write a plugin to start from, complete with its contract test.
+
+    KIND is tool, provider, command, prompt, middleware, channel, service or store.
+    """
     from nanobot_cli_admin.new_plugin import create
 
     made = create(kind, name, folder)

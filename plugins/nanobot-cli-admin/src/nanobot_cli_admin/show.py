@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, metadata
@@ -13,7 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from nanobot.admin import Plugin, Status, section_path
 from nanobot.config import Secret
-from nanobot.specs import CommandSpec, ProviderSpec, Spec, ToolSpec
+from nanobot.messages import Effect
+from nanobot.specs import CommandSpec, ProviderSpec, Spec, ToolDefinition, ToolSpec
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
@@ -42,11 +43,12 @@ class Setting:
     description: str
 
 
-def show(status: Status, plugin: Plugin | None) -> None:
+def show(status: Status, plugin: Plugin | None, *, sandboxes: Sequence[str] = ()) -> None:
     """Print what a plugin is, offers and can be set to.
 
     Args:
         plugin: None when it could not be registered.
+        sandboxes: Names of the sandboxes that are installed.
     """
     entry = status.entry
     title = plugin.spec.title if plugin else ""
@@ -63,7 +65,7 @@ def show(status: Status, plugin: Plugin | None) -> None:
     if entry.kind == "cli":
         facts.append(("command", f"nanobot {entry.name}"))
     if plugin:
-        facts += [fact for fact in _offer(plugin.spec) if fact[1]]
+        facts += [fact for fact in _offer(plugin.spec, sandboxes) if fact[1]]
     listing(facts, indent=2)
     if plugin:
         say(f"\nSettings, in section {'.'.join(section_path(plugin.spec, plugin.kind))}:")
@@ -79,12 +81,15 @@ def _summary(distribution: str) -> str:
         return ""
 
 
-def _offer(spec: Spec) -> Iterator[tuple[str, str]]:
+def _offer(spec: Spec, sandboxes: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield what a spec says beside its settings."""
     if isinstance(spec, ToolSpec):
         for tool in spec.tools:
             first, dot, _ = one_line(tool.description).partition(". ")
             yield "tool", f"{tool.name}: {first}{dot.strip()}"
+            yield "", _powers(tool)
+        if any(Effect.EXEC in tool.effects.touches for tool in spec.tools):
+            yield "sandboxes", ", ".join(sandboxes) or "none is installed"
     if isinstance(spec, CommandSpec):
         yield "command", f"/{spec.name.replace('_', '-')} {spec.usage}".strip()
         yield "", spec.description
@@ -92,6 +97,24 @@ def _offer(spec: Spec) -> Iterator[tuple[str, str]]:
         yield "key", " or ".join(spec.env_keys) or ("" if spec.needs_key else "none needed")
         yield "model", spec.default_model and f"{spec.default_model} unless another is configured"
         yield "local", spec.probe_url
+        yield "gateway", "passes on the models of many vendors" if spec.gateway else ""
+        yield "keys begin", " or ".join(spec.key_prefixes)
+        yield "addresses", ", ".join(spec.base_hosts)
+
+
+def _powers(tool: ToolDefinition) -> str:
+    """Say what a tool may do, for whom, and how the host runs it."""
+    effects = tool.effects
+    kind = "only reads" if effects.read_only else "changes things"
+    touched = ", ".join(sorted(effects.touches)) or "nothing outside"
+    again = (
+        "may be run again after a crash" if effects.repeatable else "not run again after a crash"
+    )
+    alone = "side by side" if tool.concurrent or effects.read_only else "one at a time"
+    return (
+        f"touches {touched}; {kind}; {again}; needs role {tool.role}; {alone}; "
+        f"at most {tool.deadline_s:g} s"
+    )
 
 
 def settings(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:

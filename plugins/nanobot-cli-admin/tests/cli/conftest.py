@@ -209,3 +209,79 @@ def process(home: Path) -> Any:
         )
 
     return run
+
+
+ANSWERING = """
+import asyncio
+from contextlib import asynccontextmanager
+
+from nanobot import hookimpl
+from nanobot.errors import AuthError, QuotaError, RateLimitError
+from nanobot.messages import FinishReason
+from nanobot.provider import ModelFinish, ModelInfo, ModelText
+from nanobot.specs import ProviderSpec
+from nanobot.usage import Usage
+
+asked = []
+
+
+@hookimpl
+def nanobot_providers():
+    return [
+        ProviderSpec(
+            name="{name}",
+            factory="{package}:open_provider",
+            title="The {name}",
+            default_model="{name}-1",
+            keywords=("{name}",),
+            env_keys=("{upper}_API_KEY",),
+            key_prefixes=("{name}-key-",),
+            base_hosts=("{name}.example",),
+        )
+    ]
+
+
+class Vendor:
+    def __init__(self, key):
+        self.key = key
+
+    async def behave(self):
+        asked.append(self.key)
+        if "hang" in self.key:
+            await asyncio.Event().wait()
+        for word, error in (("bad", AuthError), ("busy", RateLimitError), ("poor", QuotaError)):
+            if word in self.key:
+                raise error(f"HTTP 4xx: {{word}} {{self.key}}")
+        if "odd" in self.key:
+            raise KeyError(self.key)
+
+    async def list_models(self):
+        await self.behave()
+        return [ModelInfo(id="{name}-1", context_window=32000), ModelInfo(id="{name}-2")]
+
+    async def stream(self, request):
+        await self.behave()
+        yield ModelText(text="ok")
+        if "endless" not in self.key:
+            yield ModelFinish(reason=FinishReason.STOP, usage=Usage())
+
+
+@asynccontextmanager
+async def open_provider(config, context):
+    yield Vendor(config.api_key.reveal() if config.api_key else "")
+"""
+
+
+@pytest.fixture
+def vendor(plugin_dir: PluginDir) -> Any:
+    """Return a function that installs a vendor whose key says how it behaves.
+
+    It returns the list of the keys with which the vendor was asked.
+    """
+
+    def sell(name: str) -> Any:
+        plugin_dir.add(f"providers.{name}", ANSWERING)
+        return lambda: sys.modules[f"nanobot_provider_{name}"].asked
+
+    plugin_dir.ids.append("routers.standard")
+    return sell

@@ -158,9 +158,9 @@ def test_a_fallback_without_key(nanobot: Any, acme: Any, config: Any) -> None:
 
 
 def test_a_provider_that_is_not_installed(nanobot: Any, acme: Any, config: Any) -> None:
-    config({"agents": {"defaults": {"provider": "groq", "model": "m"}}})
+    config({"agents": {"defaults": {"provider": "faraway", "model": "m"}}})
     [finding] = findings(nanobot, "model", status=1)
-    assert "pip install nanobot-provider-groq" in finding["remedy"]
+    assert "pip install nanobot-provider-faraway" in finding["remedy"]
 
 
 def test_files_that_others_can_read(nanobot: Any, acme: Any, config: Any) -> None:

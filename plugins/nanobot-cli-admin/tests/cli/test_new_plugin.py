@@ -15,7 +15,7 @@ from nanobot.errors import ConfigError
 from nanobot_cli_admin.new_plugin import create
 
 HEADINGS = ("## Install", "## Configuration", "## Permissions", "## Limits", "## Removal")
-KINDS = ("tool", "provider", "command", "prompt", "middleware")
+KINDS = ("tool", "provider", "command", "prompt", "middleware", "channel", "service", "store")
 
 
 def _install(folder: Path, site: Path) -> None:
@@ -111,3 +111,10 @@ def test_a_folder_that_can_not_be_made(nanobot: Any, tmp_path: Path) -> None:
     file.write_text("")
     result = nanobot("plugins", "new", "tool", "dice", "--dir", str(file), status=1)
     assert "can not be made" in result.stderr
+
+
+def test_every_kind_is_told(nanobot: Any) -> None:
+    text = nanobot("plugins", "new", "--help").stdout
+    assert all(kind in text for kind in KINDS)
+    refused = nanobot("plugins", "new", "gizmo", "x", status=2).stderr
+    assert all(repr(kind) in refused for kind in KINDS)

@@ -197,13 +197,13 @@ class EngineSpec(Spec):
 
 class Hooks:
     @hookspec
-    def nanobot_search(self):
+    def nanobot_radars(self):
         "Return search engines."
 
 
 @hookimpl
 def nanobot_kinds():
-    return [KindSpec(name="search", hookspecs=Hooks, spec=EngineSpec)]
+    return [KindSpec(name="radars", hookspecs=Hooks, spec=EngineSpec)]
 
 
 @hookimpl
@@ -213,21 +213,21 @@ def nanobot_tools():
 
 ENGINE = """
 from nanobot import hookimpl
-from nanobot_tool_web import EngineSpec
+from nanobot_tool_radar import EngineSpec
 
 
 @hookimpl
-def nanobot_search():
+def nanobot_radars():
     return [EngineSpec(name="{name}", factory="os:getcwd", title="Finds things")]
 """
 
 
 def test_plugins_of_a_plugin(nanobot: Any, plugin_dir: Any) -> None:
-    plugin_dir.add("search.acme", ENGINE, distribution="nanobot-search-acme")
-    result = nanobot("plugins", "check", "search.acme", status=1)
-    assert "nothing that is installed uses plugins of kind 'search'" in result.stdout
-    plugin_dir.add("tools.web", OWNER)
-    assert "works" in nanobot("plugins", "check", "search.acme").stdout
+    plugin_dir.add("radars.acme", ENGINE, distribution="nanobot-radars-acme")
+    result = nanobot("plugins", "check", "radars.acme", status=1)
+    assert "nothing that is installed uses plugins of kind 'radars'" in result.stdout
+    plugin_dir.add("tools.radar", OWNER)
+    assert "works" in nanobot("plugins", "check", "radars.acme").stdout
     assert "Finds things" in nanobot("plugins", "show", "acme").stdout
 
 

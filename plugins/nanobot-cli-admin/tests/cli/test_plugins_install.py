@@ -118,3 +118,18 @@ def test_what_was_installed_is_said(
     result = nanobot("plugins", "install", "tools.dice", "-y")
     assert "tools.dice is enabled." in result.stdout
     assert "nanobot plugins show tools.dice" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "distribution"),
+    [
+        ("volcengine_coding_plan", "nanobot-provider-volcengine"),
+        ("byteplusCodingPlan", "nanobot-provider-byteplus"),
+        ("opencode-zen", "nanobot-provider-opencode"),
+        ("providers.opencodeGo", "nanobot-provider-opencode"),
+        ("landlock", "nanobot-sandbox-landlock"),
+        ("spawn", "nanobot-tool-spawn"),
+    ],
+)
+def test_plans_of_a_vendor_share_its_distribution(name: str, distribution: str) -> None:
+    assert install.requirement(name) == distribution

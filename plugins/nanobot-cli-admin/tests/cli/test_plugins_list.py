@@ -195,3 +195,35 @@ def test_a_section_edited_since_is_not_called_invalid(
 def test_a_file_that_was_named_must_exist(nanobot: Any, tmp_path: Path) -> None:
     result = nanobot("plugins", "list", "-c", str(tmp_path / "none.json"), status=1)
     assert "nanobot onboard --config" in result.stderr
+
+
+def test_what_the_tools_cost(nanobot: Any, plugin_dir: Any, config: Any) -> None:
+    plugin_dir.add("tools.dice")
+    plugin_dir.add("tools.coin")
+    plugin_dir.add("tools.off")
+    plugin_dir.add("tools.live", LIVE)
+    config({"tools": {"off": {"enabled": False}}})
+    sent = (
+        '{"type":"function","function":{"name":"coin_roll","description":"Roll it. Then look.",'
+        '"parameters":{"type":"object","properties":{}}}}'
+    )
+    lines = nanobot("plugins", "list", "--cost").stdout.splitlines()
+    assert lines[0].split() == ["TOOL", "PLUGIN", "BYTES", "TOKENS"]
+    tokens = -(-len(sent) // 4)
+    assert lines[1].split() == ["coin_roll", "tools.coin", str(len(sent)), str(tokens)]
+    assert lines[3].split()[:4] == ["total", "2", "tools", str(2 * len(sent))]
+    assert lines[-1] == "Known only when they run: the tools of tools.live."
+    found = json.loads(nanobot("plugins", "list", "--cost", "--json").stdout)
+    assert found["bytes"] == 2 * len(sent) == sum(tool["bytes"] for tool in found["tools"])
+    assert found["later"] == ["tools.live"]
+
+
+LIVE = """
+from nanobot import hookimpl
+from nanobot.specs import ToolSpec
+
+
+@hookimpl
+def nanobot_tools():
+    return [ToolSpec(name="{name}", factory="os:getcwd")]
+"""

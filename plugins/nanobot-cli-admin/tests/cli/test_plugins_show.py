@@ -106,3 +106,21 @@ def test_settings_of_every_shape() -> None:
     assert shown["token"] == ("secret", "", "Must be given.")
     assert shown["inner"] == ("object", "", "More.")
     assert shown["inner.depth"] == ("integer", "1", "How deep.")
+
+
+def test_a_tool_tells_what_it_may_do(nanobot: Any, plugin_dir: Any) -> None:
+    plugin_dir.add("tools.dice")
+    text = nanobot("plugins", "show", "dice").stdout
+    assert (
+        "touches exec; changes things; not run again after a crash; needs role guest; "
+        "one at a time; at most 120 s\n" in text
+    )
+    assert "sandboxes     none is installed\n" in text
+    plugin_dir.add("sandboxes.box", "")
+    assert "sandboxes     box\n" in nanobot("plugins", "show", "tools.dice").stdout
+
+
+def test_a_provider_tells_how_it_is_recognised(nanobot: Any, vendor: Any) -> None:
+    vendor("acme")
+    text = nanobot("plugins", "show", "acme").stdout
+    assert "keys begin    acme-key-\n" in text and "addresses     acme.example\n" in text

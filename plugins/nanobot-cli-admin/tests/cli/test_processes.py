@@ -26,6 +26,8 @@ COMMANDS = [
     ("onboard",),
     ("status",),
     ("doctor",),
+    ("models", "list"),
+    ("models", "route"),
     *(("plugins", name) for name in PLUGINS),
     *(("config", name) for name in CONFIG),
 ]

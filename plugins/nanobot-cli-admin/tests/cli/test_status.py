@@ -107,9 +107,9 @@ def test_no_key_for_the_provider_that_is_named(nanobot: Any, vendors: Any, confi
 
 
 def test_a_provider_that_is_not_installed(nanobot: Any, vendors: Any, config: Any) -> None:
-    config({"agents": {"defaults": {"provider": "groq", "model": "m"}}})
+    config({"agents": {"defaults": {"provider": "faraway", "model": "m"}}})
     result = nanobot("status", status=1)
-    assert "pip install nanobot-provider-groq" in result.stderr
+    assert "pip install nanobot-provider-faraway" in result.stderr
     assert "✗ acme" in result.stdout
 
 

@@ -245,6 +245,7 @@ class _Watcher:
         self._text: list[str] = []
         self._kind: type[TextDelta] | type[ReasoningDelta] = TextDelta
         self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
 
     def take(self, event: TurnEvent) -> None:
         if isinstance(event, TextDelta | ReasoningDelta):
@@ -258,8 +259,7 @@ class _Watcher:
                 self._kind = kind
             self._text.append(event.text)
             if self._timer is None:
-                self.flush()  # the first piece goes at once, what follows soon after together
-                self._timer = asyncio.get_running_loop().call_later(COALESCE_S, self._ring)
+                self._flush_in_time()
             return
         if isinstance(event, ToolStarted | ToolFinished) and not self._manners.hints:
             return
@@ -273,11 +273,24 @@ class _Watcher:
             self._events.append(self._kind(text=text))
             self._text.clear()
 
+    def _flush_in_time(self) -> None:
+        """Hand text over at once, unless some was just before: then what comes soon goes with it.
+
+        A timer runs only while text waits: one for each piece would wake the process twice.
+        """
+        loop = asyncio.get_running_loop()
+        wait = self._last + COALESCE_S - loop.time()
+        if wait <= 0:
+            self._last = loop.time()
+            self.flush()
+        else:
+            self._timer = loop.call_later(wait, self._ring)
+
     def _ring(self) -> None:
         self._timer = None
         if self._text:
+            self._last = asyncio.get_running_loop().time()
             self.flush()
-            self._timer = asyncio.get_running_loop().call_later(COALESCE_S, self._ring)
 
     def flush(self) -> None:
         """Hand over what has gathered."""

@@ -124,7 +124,7 @@ def keep(data: bytes, folder: Path, kind: FileKind | None = None) -> Kept:
     """
     with _draft(folder) as (path, file):
         file.write(data)
-        return _finish(path, file, kind)
+        return _finish(path, file, kind or sniff(file))
 
 
 async def receive(chunks: AsyncIterable[bytes], folder: Path, limit: int) -> Kept | None:
@@ -139,7 +139,7 @@ async def receive(chunks: AsyncIterable[bytes], folder: Path, limit: int) -> Kep
             if file.tell() + len(chunk) > limit:
                 return None
             file.write(chunk)
-        return await asyncio.to_thread(_finish, path, file, None)
+        return _finish(path, file, await asyncio.to_thread(sniff, file))
 
 
 def discard(parts: Iterable[Part]) -> None:
@@ -173,9 +173,8 @@ def _draft(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
         path.unlink(missing_ok=True)
 
 
-def _finish(path: Path, file: BinaryIO, kind: FileKind | None) -> Kept:
+def _finish(path: Path, file: BinaryIO, kind: FileKind) -> Kept:
     file.flush()
-    kind = kind or sniff(file)
     return Kept(path=path.rename(path.with_suffix(kind.suffix)), kind=kind)
 
 

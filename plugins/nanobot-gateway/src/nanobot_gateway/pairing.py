@@ -131,9 +131,9 @@ class PairingStore:
             return found
 
     def _take(self, code: str) -> Pending | None:
-        wanted = code.strip().upper().replace("-", "")
+        wanted = code.strip().upper().replace("-", "").encode("utf-8", "surrogatepass")
         for pending in self._fresh():
-            if secrets.compare_digest(pending.code.replace("-", ""), wanted):
+            if secrets.compare_digest(pending.code.replace("-", "").encode(), wanted):
                 return self._pending.pop(pending.code)
         return None
 

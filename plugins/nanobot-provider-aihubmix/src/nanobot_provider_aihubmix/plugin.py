@@ -19,6 +19,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="gpt-5.4-mini",
             keywords=("aihubmix",),
+            gateway=True,
+            base_hosts=("aihubmix.com",),
             options={
                 "base_url": "https://aihubmix.com/v1",
                 "env_keys": KEYS,

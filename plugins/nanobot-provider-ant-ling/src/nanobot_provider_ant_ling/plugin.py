@@ -19,6 +19,7 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="Ling-2.6-1T",
             keywords=("ant-ling", "ling", "ring"),
+            base_hosts=("ant-ling.com",),
             options={
                 "base_url": "https://api.ant-ling.com/v1",
                 "env_keys": KEYS,

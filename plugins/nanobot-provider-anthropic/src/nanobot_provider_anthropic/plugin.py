@@ -20,5 +20,6 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=("ANTHROPIC_API_KEY",),
             default_model="claude-sonnet-5-5",
             keywords=("anthropic", "claude"),
+            key_prefixes=("sk-ant-",),
         )
     ]

@@ -33,6 +33,7 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="seed-2-0-pro-260328",
             keywords=("byteplus", "bytepluses"),
+            base_hosts=("bytepluses.com",),
             options={"base_url": f"{HOST}/api/v3", "strip_prefixes": ("byteplus",), **SHARED},
         ),
         ProviderSpec(
@@ -42,6 +43,7 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="ark-code-latest",
             keywords=("byteplus-plan",),
+            base_hosts=("ark.ap-southeast.bytepluses.com/api/coding",),
             options={
                 "base_url": f"{HOST}/api/coding/v3",
                 "strip_prefixes": ("byteplus-plan", "byteplus_coding_plan"),

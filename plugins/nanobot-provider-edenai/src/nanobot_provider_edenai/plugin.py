@@ -19,6 +19,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="anthropic/claude-sonnet-4-5",
             keywords=("edenai", "eden-ai"),
+            gateway=True,
+            base_hosts=("edenai.run",),
             options={
                 "base_url": "https://api.edenai.run/v3",
                 "env_keys": KEYS,

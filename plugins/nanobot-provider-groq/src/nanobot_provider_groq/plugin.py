@@ -6,6 +6,7 @@ from nanobot import hookimpl
 from nanobot.specs import ProviderSpec
 
 KEYS = ("GROQ_API_KEY",)
+KEY_PREFIX = "gsk_"
 
 
 @hookimpl
@@ -19,10 +20,11 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="openai/gpt-oss-120b",
             keywords=("groq",),
+            key_prefixes=(KEY_PREFIX,),
             options={
                 "base_url": "https://api.groq.com/openai/v1",
                 "env_keys": KEYS,
-                "key_prefix": "gsk_",
+                "key_prefix": KEY_PREFIX,
                 "token_field": "max_completion_tokens",
                 "replay_reasoning": "drop",
                 "model_efforts": {

@@ -6,6 +6,7 @@ from nanobot import hookimpl
 from nanobot.specs import ProviderSpec
 
 KEYS = ("HF_TOKEN",)
+KEY_PREFIX = "hf_"
 
 
 @hookimpl
@@ -19,10 +20,13 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="openai/gpt-oss-120b",
             keywords=("huggingface", "hugging-face"),
+            gateway=True,
+            key_prefixes=(KEY_PREFIX,),
+            base_hosts=("huggingface.co",),
             options={
                 "base_url": "https://router.huggingface.co/v1",
                 "env_keys": KEYS,
-                "key_prefix": "hf_",
+                "key_prefix": KEY_PREFIX,
                 # Some of the providers behind it refuse the field, Groq among them.
                 "replay_reasoning": "needed",
             },

@@ -19,6 +19,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="deepseek-ai/DeepSeek-V3.2",
             keywords=("modelscope",),
+            gateway=True,
+            base_hosts=("modelscope.cn",),
             options={
                 "base_url": "https://api-inference.modelscope.cn/v1",
                 "env_keys": KEYS,

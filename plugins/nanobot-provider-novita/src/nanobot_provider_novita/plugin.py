@@ -19,6 +19,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="deepseek/deepseek-v3.2",
             keywords=("novita",),
+            gateway=True,
+            base_hosts=("novita.ai",),
             options={
                 "base_url": "https://api.novita.ai/openai",
                 "env_keys": KEYS,

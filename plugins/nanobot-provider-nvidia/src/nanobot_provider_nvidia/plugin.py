@@ -6,6 +6,7 @@ from nanobot import hookimpl
 from nanobot.specs import ProviderSpec
 
 KEYS = ("NVIDIA_NIM_API_KEY", "NVIDIA_API_KEY")
+KEY_PREFIX = "nvapi-"
 EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 GPT_OSS = {
     "minimal": "low",
@@ -28,10 +29,12 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="nvidia/nemotron-3-super-120b-a12b",
             keywords=("nvidia", "nemotron", "nvapi"),
+            key_prefixes=(KEY_PREFIX,),
+            base_hosts=("nvidia.com",),
             options={
                 "base_url": "https://integrate.api.nvidia.com/v1",
                 "env_keys": KEYS,
-                "key_prefix": "nvapi-",
+                "key_prefix": KEY_PREFIX,
                 "thinking": "chat_template",
                 "model_efforts": {"gpt-oss": GPT_OSS},
                 "effort_map": dict.fromkeys(EFFORTS, ""),

@@ -33,6 +33,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="minimax-m3",
             keywords=("opencode",),
+            gateway=True,
+            base_hosts=("opencode.ai/zen",),
             options=ZEN,
         ),
         ProviderSpec(
@@ -42,6 +44,7 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="minimax-m3",
             keywords=("opencode-zen",),
+            gateway=True,
             options=ZEN,
         ),
         ProviderSpec(
@@ -51,6 +54,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="glm-5.3",
             keywords=("opencode-go",),
+            gateway=True,
+            base_hosts=("opencode.ai/zen/go",),
             options={
                 "base_url": f"{HOST}/go/v1",
                 "strip_prefixes": ("opencode-go", "opencode_go"),

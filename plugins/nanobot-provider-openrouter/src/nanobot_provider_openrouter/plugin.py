@@ -6,6 +6,7 @@ from nanobot import hookimpl
 from nanobot.specs import ProviderSpec
 
 KEYS = ("OPENROUTER_API_KEY",)
+KEY_PREFIX = "sk-or-"
 
 
 @hookimpl
@@ -19,10 +20,13 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="openrouter/auto",
             keywords=("openrouter",),
+            gateway=True,
+            key_prefixes=(KEY_PREFIX,),
+            base_hosts=("openrouter.ai",),
             options={
                 "base_url": "https://openrouter.ai/api/v1",
                 "env_keys": KEYS,
-                "key_prefix": "sk-or-",
+                "key_prefix": KEY_PREFIX,
                 "headers": {"x-title": "nanobot"},
                 "aliases": {"auto": "openrouter/auto", "free": "openrouter/free"},
                 "thinking": "openrouter",

@@ -6,6 +6,7 @@ from nanobot import hookimpl
 from nanobot.specs import ProviderSpec
 
 KEYS = ("ORCAROUTER_API_KEY",)
+KEY_PREFIX = "sk-orca-"
 
 
 @hookimpl
@@ -19,10 +20,13 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="orcarouter/auto",
             keywords=("orcarouter",),
+            gateway=True,
+            key_prefixes=(KEY_PREFIX,),
+            base_hosts=("orcarouter.ai",),
             options={
                 "base_url": "https://api.orcarouter.ai/v1",
                 "env_keys": KEYS,
-                "key_prefix": "sk-orca-",
+                "key_prefix": KEY_PREFIX,
                 "aliases": {
                     "auto": "orcarouter/auto",
                     "fusion-mini": "orcarouter/fusion-mini",

@@ -6,6 +6,7 @@ from nanobot import hookimpl
 from nanobot.specs import ProviderSpec
 
 KEYS = ("QIANFAN_API_KEY",)
+KEY_PREFIX = "bce-v3/"
 ERRORS = {
     "tokens_too_long": "context",
     "characters_too_long": "context",
@@ -33,10 +34,11 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="ernie-4.5-turbo-128k",
             keywords=("qianfan", "ernie"),
+            key_prefixes=(KEY_PREFIX,),
             options={
                 "base_url": "https://qianfan.baidubce.com/v2",
                 "env_keys": KEYS,
-                "key_prefix": "bce-v3/",
+                "key_prefix": KEY_PREFIX,
                 "error_codes": ERRORS,
             },
         )

@@ -19,6 +19,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="deepseek-ai/DeepSeek-V3.2",
             keywords=("siliconflow",),
+            gateway=True,
+            base_hosts=("siliconflow.cn", "siliconflow.com"),
             options={
                 "base_url": "https://api.siliconflow.cn/v1",
                 "env_keys": KEYS,

@@ -19,6 +19,8 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="skywork-ai/skyclaw-v1",
             keywords=("skywork", "skyclaw", "apifree"),
+            gateway=True,
+            base_hosts=("apifree.ai",),
             options={
                 "base_url": "https://api.apifree.ai/agent/v1",
                 "env_keys": KEYS,

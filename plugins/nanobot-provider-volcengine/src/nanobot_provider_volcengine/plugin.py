@@ -34,6 +34,7 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="doubao-seed-2-0-pro-260215",
             keywords=("volcengine", "volces", "ark", "doubao"),
+            base_hosts=("volces.com",),
             options={"base_url": f"{HOST}/api/v3", **SHARED},
         ),
         ProviderSpec(
@@ -43,6 +44,7 @@ def nanobot_providers() -> list[ProviderSpec]:
             env_keys=KEYS,
             default_model="ark-code-latest",
             keywords=("volcengine-plan",),
+            base_hosts=("ark.cn-beijing.volces.com/api/coding",),
             options={
                 "base_url": f"{HOST}/api/coding/v3",
                 "strip_prefixes": ("volcengine-plan", "volcengine_coding_plan"),

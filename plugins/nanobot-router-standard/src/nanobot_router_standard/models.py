@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from nanobot.admin import Defaults, Fallback, Parts, Plugin, Preset
-from nanobot.config import PluginConfig
+from nanobot.config import PluginConfig, Secret
 from nanobot.engine import ModelChoice
 from nanobot.errors import ConfigError, NanobotError, PluginMissing
 from nanobot.routing import Candidate, Route, RouterContext, RouteRequest
@@ -16,8 +16,9 @@ from nanobot_settings.keys import lookup
 from nanobot_settings.spelling import snake
 
 from nanobot_router_standard import refusals
+from nanobot_router_standard.detection import owner_of_address, owner_of_key
 from nanobot_router_standard.probing import first_model, listening
-from nanobot_router_standard.rules import choose
+from nanobot_router_standard.rules import choose, prefix_of, vendors_set_up
 
 
 @asynccontextmanager
@@ -37,6 +38,7 @@ class Models:
         self._loaded: set[str] = set()
         self._all_loaded = False
         self._unusable: dict[str, str] = {}
+        self._lent: dict[str, Secret] = {}
         self.notices: list[str] = []
 
     async def presets(
@@ -114,12 +116,12 @@ class Models:
         """Return a model once for each key of its provider."""
         route = await self.route(setting.model or "", setting.provider)
         plugin, alias = self._plugin(route.provider)
-        section = self._sections.named(plugin.spec, "providers", alias)
+        section = self._section(plugin, alias)
         first = ModelChoice(
             provider=plugin.spec.name,
             model=route.model,
             reason=route.reason,
-            section=section if alias else None,
+            section=section if alias or plugin.spec.name in self._lent else None,
             alias=alias,
             requests_per_minute=getattr(section, "requests_per_minute", None),
             max_tokens=setting.max_tokens,
@@ -149,7 +151,7 @@ class Models:
         """
         if provider != "auto":
             return await self._with_model(self._explicit(model, provider))
-        prefix = snake(model.partition("/")[0]) if "/" in model else ""
+        prefix = prefix_of(model)
         if prefix and self._known(prefix):
             candidate = self._candidate(prefix)
             if candidate and candidate.has_key:
@@ -207,7 +209,8 @@ class Models:
         keys = [
             c.spec.env_keys[0] for c in candidates.values() if c.spec.env_keys and not c.has_key
         ]
-        return refusals.no_provider(model, prefix, next(filter(None, reasons), ""), keys)
+        reason = next(filter(None, reasons), "")
+        return refusals.no_provider(model, prefix, reason, keys, [*vendors_set_up(candidates)])
 
     def _missing(self, name: str) -> PluginMissing:
         adopted = bool(self._section_of(name))
@@ -244,13 +247,25 @@ class Models:
             plugin = self._registry.plugins("providers").get(name)
             if plugin:
                 return plugin, ""
-        else:
+        elif written := self._section_of(name):
             self._load(None)
-            for plugin in self._registry.plugins("providers").values():
-                # Plugins of this kind carry a ProviderSpec; the registry knows only Spec.
-                if plugin.spec.adopts:  # type: ignore[attr-defined]
-                    return plugin, self._section_of(name)
+            specs = self._specs()
+            owner = owner_of_address(self._base_url(written), specs)
+            adopting = next((spec for spec in specs if spec.adopts), None)
+            if server := owner or adopting:
+                return self._registry.plugins("providers")[server.name], written
         raise self._missing(name)
+
+    def _specs(self) -> list[ProviderSpec]:
+        """Return what the loaded providers offer."""
+        found = self._registry.plugins("providers").values()
+        return [plugin.spec for plugin in found if isinstance(plugin.spec, ProviderSpec)]
+
+    def _section(self, plugin: Plugin, alias: str) -> PluginConfig:
+        """Return the section to open a provider with, with a key of its that stands elsewhere."""
+        section = self._sections.named(plugin.spec, "providers", alias)
+        lent = None if alias else self._lent.get(plugin.spec.name)
+        return section.model_copy(update={"api_key": lent}) if lent else section
 
     def _load(self, name: str | None) -> None:
         """Load one provider plugin, or all; a gateway with 40 vendors installed imports one."""
@@ -285,14 +300,45 @@ class Models:
         )
 
     def _candidates(self) -> dict[str, Candidate]:
+        """Return who can be asked: those in the configuration in its order, then the others."""
         self._load(None)
-        names = self._installed() | {
+        configured = [
             snake(written)
             for written in self._config.section_names("providers")
-            if self._base_url(written)
-        }
-        found = {name: self._candidate(name) for name in sorted(names)}
-        return {name: candidate for name, candidate in found.items() if candidate}
+            if snake(written) in self._installed() or self._base_url(written)
+        ]
+        names = dict.fromkeys((*configured, *sorted(self._installed())))
+        found = {name: self._candidate(name) for name in names}
+        candidates = {name: candidate for name, candidate in found.items() if candidate}
+        for name in (*candidates,):
+            self._detect(name, candidates)
+        return candidates
+
+    def _detect(self, name: str, candidates: dict[str, Candidate]) -> None:
+        """Give a key that stands in another vendor's place to the vendor whose it is.
+
+        It is never sent where it stands. A section with an address is left alone: what listens
+        there may take any key.
+        """
+        candidate = candidates[name]
+        spec = candidate.spec
+        if candidate.base_url or name != spec.name:
+            return
+        key: Secret | None = getattr(self._sections.named(spec, "providers"), "api_key", None)
+        owner = owner_of_key(key.reveal(), self._specs()) if key else None
+        if key is None or owner is None or owner.name == name:
+            return
+        candidates[name] = replace(candidate, has_key=not spec.needs_key)
+        place = candidate.env_key or f"providers.{name}.apiKey"
+        told = f"{place} can not be used there, for it is a key of {owner.title or owner.name}"
+        other = candidates.get(owner.name)
+        if other and not other.has_key:
+            candidates[owner.name] = replace(
+                candidate, spec=other.spec, has_key=True, base_url=other.base_url
+            )
+            self._lent[owner.name] = key
+            told += ", which is asked with it"
+        self._tell(f"{told}; its place is providers.{owner.name}.apiKey")
 
     # --- servers that are already running ---------------------------------------------------------
 
@@ -310,7 +356,7 @@ class Models:
     async def _first_model(self, name: str) -> str:
         try:
             plugin, alias = self._plugin(name)
-            section = self._sections.named(plugin.spec, "providers", alias)
+            section = self._section(plugin, alias)
             return await first_model(await self._registry.open_plugin(plugin, section, alias=alias))
         except NanobotError:
             return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nanobot.admin import Status, install_hint
 from nanobot.errors import ConfigError, NanobotError, PluginMissing
@@ -37,7 +37,8 @@ def no_key(spec: ProviderSpec, model: str) -> ConfigError:
     return ConfigError(
         f"provider {spec.name!r} has no key, so model {model!r} can not be asked",
         remedy=f"Set {keys} in the environment, or "
-        f"nanobot config set providers.{camel(spec.name)}.apiKey KEY",
+        f"nanobot config set providers.{camel(spec.name)}.apiKey KEY; or name who else has it "
+        "with agents.defaults.provider",
     )
 
 
@@ -49,12 +50,19 @@ def no_model(provider: str) -> ConfigError:
     )
 
 
-def no_provider(model: str, prefix: str, reason: str, keys: Iterable[str] = ()) -> NanobotError:
+def no_provider(
+    model: str,
+    prefix: str,
+    reason: str,
+    keys: Iterable[str] = (),
+    vendors: Sequence[str] = (),
+) -> NanobotError:
     """Return the refusal of a model that no provider answers for.
 
     Args:
         reason: Why a provider that is set up can not be used, empty when there is none.
         keys: Environment variables that would give an installed provider its key.
+        vendors: Providers that are set up, and whose models it is not known to be.
     """
     if reason:
         return ConfigError(f"no provider can be asked for model {model!r}: {reason}")
@@ -67,6 +75,14 @@ def no_provider(model: str, prefix: str, reason: str, keys: Iterable[str] = ()) 
             if wanted
             else "pip install nanobot-bundle-standard   or the provider that you want, "
             "nanobot-provider-<vendor>; then set its key (nanobot status shows what is there)",
+        )
+    if vendors:
+        more = f", or: {install_hint('providers', prefix)}" if prefix else ""
+        return ConfigError(
+            f"none of the providers that are set up ({', '.join(vendors)}) is known for model "
+            f"{model!r}",
+            remedy=f"Say whose it is, as in {vendors[0]}/{model}, or with "
+            f"agents.defaults.provider{more}",
         )
     hint = install_hint("providers", prefix) if prefix else "nanobot status shows them"
     return ConfigError(

@@ -4,7 +4,9 @@ The front door has made its checks before an app is called. The app finds in its
 
 - ``root_path``: the mount; ``path`` is the whole path, so the part of the app is what follows;
 - ``state["authenticated"]``: whether the caller gave the gateway's token, which is taken out of
-  the headers.
+  the headers;
+- ``state["health"]``: a function that returns how the gateway fares, a
+  `nanobot_gateway.service.Health`, or None when that can not be told.
 """
 
 from __future__ import annotations

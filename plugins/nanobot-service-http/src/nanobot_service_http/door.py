@@ -169,7 +169,7 @@ class FrontDoor:
 
     async def _serve(self, head: Head, scope: Scope, line: Line, *, known: bool) -> None:
         mount, most = self._admit(head, known=known)
-        inner = _inner_scope(scope, mount, known=known)
+        inner = _inner_scope(scope, mount, self._pages, known=known)
         with self._place():
             if head.websocket:
                 await self._converse(mount, inner, line)
@@ -238,12 +238,12 @@ class FrontDoor:
         self._log.error(event, app=name, reason=reason, exc_info=None if known else error)
 
 
-def _inner_scope(scope: Scope, mount: Mount, *, known: bool) -> Scope:
+def _inner_scope(scope: Scope, mount: Mount, pages: Pages, *, known: bool) -> Scope:
     """Return what an app gets to see of a request; the gateway's token is not part of it."""
     headers = scope["headers"]
     if known:
         headers = [pair for pair in headers if pair[0].lower() != b"authorization"]
-    state = {**scope["state"], "authenticated": known}
+    state = {**scope["state"], "authenticated": known, "health": pages.fares}
     return {**scope, "root_path": mount.prefix, "headers": headers, "state": state}
 
 

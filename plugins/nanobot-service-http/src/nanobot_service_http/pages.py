@@ -39,7 +39,7 @@ class Pages:
             near: The caller is on this machine and may read what the problems are.
             authenticated: The caller may know everything.
         """
-        health = self._ask()
+        health = self.fares()
         if health is None:
             return as_json(503, {"status": "unknown"})
         told: dict[str, object] = {"status": "ok" if health.ok else "degraded"}
@@ -52,12 +52,13 @@ class Pages:
 
     def metrics(self) -> Answer:
         """Return counters and states in the text format of Prometheus, version 0.0.4."""
-        health = self._ask()
+        health = self.fares()
         lines = [*_gateway(health), *_requests(self._answered)]
         body = "".join(f"{line}\n" for line in lines).encode()
         return Answer(status=200, body=body, content_type=_PROMETHEUS)
 
-    def _ask(self) -> Health | None:
+    def fares(self) -> Health | None:
+        """Return how the gateway fares, None when that can not be told; the log says why."""
         try:
             return self._health()
         except Exception:

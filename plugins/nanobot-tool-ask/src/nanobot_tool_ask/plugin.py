@@ -15,16 +15,16 @@ MOST_CHOICES = 12
 ASK_USER = ToolDefinition(
     name="ask_user",
     description=(
-        "Ask the user one question and wait for the answer. Use it when you can not go on without "
-        "a decision or a fact that only the user has; not for what you can find out, and not at "
-        "the end of your work. The user may answer in other words than the choices."
+        "Ask the user one question and wait for the answer, which may be none of the choices. Only "
+        "for a decision or fact that you need to go on and can not find out; not at the end of "
+        "your work."
     ),
     parameters={
         "type": "object",
         "properties": {
             "question": {
                 "type": "string",
-                "description": "The question, complete in itself, in the user's language.",
+                "description": "Complete in itself, in the user's language.",
             },
             "choices": {
                 "type": "array",
@@ -42,7 +42,7 @@ ASK_USER = ToolDefinition(
                     ]
                 },
                 "maxItems": MOST_CHOICES,
-                "description": "Short answers to choose from; an object explains its label.",
+                "description": "Short answers; an object explains its label.",
             },
         },
         "required": ["question"],

@@ -16,43 +16,28 @@ from nanobot_tool_exec.specs import SandboxSpec
 _EFFECTS = Effects(
     touches=frozenset({Effect.EXEC, Effect.FS_READ, Effect.FS_WRITE, Effect.NET}),
 )
-_OUTPUT = {
-    "type": "integer",
-    "minimum": 1,
-    "description": "Longest output to return, 1000 to 50000 characters; of more, the beginning "
-    "and the end are kept. 10000 when left out.",
-}
+_OUTPUT = {"type": "integer", "description": "1000 to 50000, default 10000."}
 
 EXEC = ToolDefinition(
     name="exec",
     description=(
-        "Run a shell command and return its output and exit code. `command` is required. "
-        "Standard input is empty, so pass flags such as -y instead of answering questions. "
-        "Everything that the command started is stopped when it ends. For a server, a watcher or "
-        "a program that asks questions, give `yield_time_ms`: the command then goes on after "
-        "that time, and write_stdin looks after it. Prefer the file tools for reading and "
-        "editing files."
+        "Run a shell command; returns output and exit code. stdin is empty: pass flags such as "
+        "-y. All that it started is stopped when it ends. For servers, watchers and programs that "
+        "ask questions give yield_time_ms and go on with write_stdin. Prefer the file tools to "
+        "read and edit files."
     ),
     parameters={
         "type": "object",
         "properties": {
-            "command": {"type": "string", "description": "The command, as typed into bash."},
-            "cmd": {"type": "string", "description": "The same as `command`."},
-            "working_dir": {
-                "type": "string",
-                "description": "Folder to run in; the workspace when left out.",
-            },
-            "workdir": {"type": "string", "description": "The same as `working_dir`."},
-            "timeout": {
-                "type": "integer",
-                "minimum": 1,
-                "description": "Seconds after which the command is stopped, at most 600.",
-            },
+            "command": {"type": "string", "description": "Required."},
+            "cmd": {"type": "string", "description": "= command"},
+            "working_dir": {"type": "string"},
+            "workdir": {"type": "string", "description": "= working_dir"},
+            "timeout": {"type": "integer", "minimum": 1, "description": "Seconds, at most 600."},
             "yield_time_ms": {
                 "type": "integer",
                 "minimum": 0,
-                "description": "Return after this many milliseconds, at most 30000, and let the "
-                "command go on in a session whose id is returned.",
+                "description": "At most 30000; then it goes on as a session.",
             },
             "max_output_chars": _OUTPUT,
         },
@@ -68,35 +53,26 @@ EXEC = ToolDefinition(
 WRITE_STDIN = ToolDefinition(
     name="write_stdin",
     description=(
-        "Look after a command that exec left running: write to its standard input, wait for "
-        "output, or end it. Returns what it printed since the last call. With `session_id` alone "
-        "it waits a moment and returns the news."
+        "Write to a command that exec left running, wait for it, or end it. Returns what it "
+        "printed since the last call."
     ),
     parameters={
         "type": "object",
         "properties": {
-            "session_id": {"type": "string", "description": "The id that exec returned."},
-            "chars": {
-                "type": "string",
-                "description": "Text to write; end a line with a line feed.",
-            },
-            "close_stdin": {"type": "boolean", "description": "Close the standard input."},
-            "terminate": {"type": "boolean", "description": "End the command and all it started."},
+            "session_id": {"type": "string"},
+            "chars": {"type": "string", "description": "End a line with a line feed."},
+            "close_stdin": {"type": "boolean"},
+            "terminate": {"type": "boolean"},
             "yield_time_ms": {
                 "type": "integer",
                 "minimum": 0,
-                "description": "Milliseconds to wait for the end, at most 30000; 1000 when left "
-                "out.",
+                "description": "Wait for the end; default 1000, at most 30000.",
             },
-            "wait_for": {
-                "type": "string",
-                "description": "Wait until the new output holds this text, or the command ends.",
-            },
+            "wait_for": {"type": "string", "description": "Text to wait for in new output."},
             "wait_timeout_ms": {
                 "type": "integer",
                 "minimum": 0,
-                "description": "Milliseconds to wait for that text, at most 120000; 10000 when "
-                "left out.",
+                "description": "Default 10000, at most 120000.",
             },
             "max_output_chars": _OUTPUT,
         },
@@ -110,7 +86,7 @@ WRITE_STDIN = ToolDefinition(
 
 LIST_EXEC_SESSIONS = ToolDefinition(
     name="list_exec_sessions",
-    description="List the commands that exec left running for you, with their session ids.",
+    description="List the commands that exec left running.",
     parameters={"type": "object", "properties": {}, "additionalProperties": False},
     effects=Effects(touches=frozenset({Effect.EXEC}), read_only=True),
     role=Role.USER,

@@ -23,8 +23,8 @@ def _text(description: str = "") -> Schema:
     return _of("string", description)
 
 
-def _number(description: str = "", *, least: int = 0) -> Schema:
-    return _of("integer", description, minimum=least)
+def _number(description: str = "") -> Schema:
+    return _of("integer", description)
 
 
 def _flag(description: str = "") -> Schema:
@@ -44,29 +44,27 @@ def _object(*required: str, **properties: Schema) -> Schema:
     }
 
 
-# Every byte below is sent to a model with every request.
+# Every byte below is sent to a model with every request: what a name says is not said again, and
+# the lowest value of a number is checked by the tools. The prompt says where paths start.
 
-_PATH = _text("Relative to the workspace, absolute, or ~/...")
-_FOLDER = _text("Default: the workspace.")
-_GLOB = _text("Such as *.py, src/**/*.ts, *.{yml,yaml}.")
-_TYPE = _text("py, js, md, rust, ... or an ending.")
-_VIEW = _text("The [view ...] you read; refused if the file differs by now.")
+_GLOB = _text("*.py, src/**/*.{ts,tsx}")
+_TYPE = _text("py, rust, md, or an ending.")
 
 TOOLS = (
     ToolDefinition(
         name="read_file",
         description=(
-            "Read a text file as numbered lines ('N| ' is not part of it), look at an image, or "
-            "take the text of a notebook, PDF, docx, xlsx or pptx. Long files come in pages; to "
-            "find something use grep first."
+            "Read a text file as numbered lines ('N| ' is not part of it), an image, or the text "
+            "of a notebook, PDF, docx, xlsx or pptx. Long files come in pages; use grep to find "
+            "something."
         ),
         parameters=_object(
             "path",
-            path=_PATH,
-            offset=_number("First line, from 1.", least=1),
-            limit=_number("Lines; default 2000.", least=1),
+            path=_text(),
+            offset=_number("First line, from 1."),
+            limit=_number("Default 2000."),
             pages=_text("Of a document: '3', '1-5', a sheet's name."),
-            force=_flag("Repeat lines that are unchanged since you read them."),
+            force=_flag("Repeat lines you read before."),
         ),
         effects=_READ,
         role=Role.USER,
@@ -74,30 +72,29 @@ TOOLS = (
     ),
     ToolDefinition(
         name="write_file",
-        description="Create a file, with its folders, or replace the whole content of one.",
-        parameters=_object("path", "content", path=_PATH, content=_text(), view=_VIEW),
+        description="Create a file, with its folders, or replace all its content.",
+        parameters=_object("path", "content", path=_text(), content=_text(), view=_text()),
         effects=_WRITE,
         role=Role.USER,
     ),
     ToolDefinition(
         name="edit_file",
         description=(
-            "Replace a piece of a text file. old_text is copied from the file without line "
-            "numbers and must occur once, unless you say which one or all. Empty old_text creates "
-            "the file."
+            "Replace text in a file. old_text is copied without line numbers and must occur once, "
+            "unless you say which or all; empty, it creates the file."
         ),
         parameters=_object(
             "path",
             "old_text",
             "new_text",
-            path=_PATH,
+            path=_text(),
             old_text=_text(),
             new_text=_text(),
             replace_all=_flag(),
-            occurrence=_number("Only this one, from 1.", least=1),
-            line_hint=_number("Only the one nearest to this line.", least=1),
-            expected_replacements=_number("All, if there are this many.", least=1),
-            view=_VIEW,
+            occurrence=_number("Only this one, from 1."),
+            line_hint=_number("Only the nearest to this line."),
+            expected_replacements=_number("All, if there are this many."),
+            view=_text("The [view ...] you read; refused if changed since."),
         ),
         effects=_EDIT,
         role=Role.USER,
@@ -124,11 +121,11 @@ TOOLS = (
                     ),
                     old_text=_text("Must occur once."),
                     new_text=_text(),
-                    to=_text("New path of a move."),
+                    to=_text("New path, to move."),
                     view=_text(),
                 ),
             ),
-            dry_run=_flag("Only check."),
+            dry_run=_flag(),
         ),
         effects=_EDIT,
         role=Role.USER,
@@ -138,8 +135,8 @@ TOOLS = (
         description="Replace, insert or delete one cell of a Jupyter notebook.",
         parameters=_object(
             "path",
-            path=_PATH,
-            cell_index=_number("From 0; default the last, or the end to insert."),
+            path=_text(),
+            cell_index=_number("From 0; default the last; for insert, the end."),
             new_source=_text(),
             cell_type=_choice("code", "markdown", "raw"),
             edit_mode=_choice("replace", "insert", "delete"),
@@ -150,9 +147,9 @@ TOOLS = (
     ),
     ToolDefinition(
         name="list_dir",
-        description="List a folder. Folders of tools (.git, node_modules, ...) are left out.",
+        description="List a folder, without .git, node_modules and the like.",
         parameters=_object(
-            "path", path=_PATH, recursive=_flag(), max_entries=_number("Default 200.", least=1)
+            "path", path=_text(), recursive=_flag(), max_entries=_number("Default 200.")
         ),
         effects=_READ,
         role=Role.USER,
@@ -161,14 +158,14 @@ TOOLS = (
         name="find_files",
         description="Find files by name.",
         parameters=_object(
-            path=_FOLDER,
-            query=_text("Words that all occur in the path."),
+            path=_text(),
+            query=_text("Words that are all in the path."),
             glob=_GLOB,
             type=_TYPE,
             include_dirs=_flag(),
             sort=_choice("path", "modified"),
             head_limit=_number("Default 200; 0 = 1000."),
-            offset=_number("Results to skip."),
+            offset=_number(),
         ),
         effects=_READ,
         role=Role.USER,
@@ -176,33 +173,33 @@ TOOLS = (
     ToolDefinition(
         name="glob",
         description="Find files whose path fits a pattern, at most 200.",
-        parameters=_object("pattern", pattern=_GLOB, path=_FOLDER),
+        parameters=_object("pattern", pattern=_GLOB, path=_text()),
         effects=_READ,
         role=Role.USER,
     ),
     ToolDefinition(
         name="grep",
         description=(
-            "Search files line by line with a regular expression (RE2: no look-around, no "
-            "back-references). Binary files and, below a folder, files above 2 MB are left out."
+            "Search lines of files by regular expression (RE2: no look-around or "
+            "back-references). Skips binary files and, below a folder, files above 2 MB."
         ),
         parameters=_object(
             "pattern",
             pattern=_text(),
-            path=_text("File or folder; default the workspace."),
+            path=_text("File or folder."),
             glob=_GLOB,
             type=_TYPE,
             case_insensitive=_flag(),
-            fixed_strings=_flag("The pattern is plain text."),
+            fixed_strings=_flag(),
             output_mode=_choice(
                 "files_with_matches", "content", "count", description="content shows lines."
             ),
             context_before=_number(),
             context_after=_number(),
             head_limit=_number("Default 250; 0 = all."),
-            offset=_number("Results to skip."),
-            max_matches=_of("integer"),  # older names of head_limit
-            max_results=_of("integer"),
+            offset=_number(),
+            max_matches=_number(),  # older names of head_limit
+            max_results=_number(),
         ),
         effects=_READ,
         role=Role.USER,

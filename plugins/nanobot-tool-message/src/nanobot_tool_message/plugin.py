@@ -13,32 +13,28 @@ from nanobot_tool_message.config import MessageConfig
 MESSAGE = ToolDefinition(
     name="message",
     description=(
-        "Send a message to a chat now, with files if need be; the result says whether it arrived. "
-        "Without channel and chat_id it goes to the current chat, where your final answer is not "
-        "shown afterwards: answer there as usual, and use this only to send files or buttons. "
-        "Other chats are for owners only."
+        "Send a message now; the result says whether it arrived. In the current chat, the default, "
+        "your final answer is then not shown: answer there as usual, and use this only for files "
+        "or buttons. Only owners may send to other chats."
     ),
     parameters={
         "type": "object",
         "properties": {
-            "content": {"type": "string", "description": "The text, in markdown."},
+            "content": {"type": "string"},
             "channel": {
                 "type": "string",
-                "description": "Channel of another chat, such as telegram; needs chat_id.",
+                "description": "Another channel, such as telegram; needs chat_id.",
             },
-            "chat_id": {
-                "type": "string",
-                "description": "Another chat; on the current channel unless channel is given.",
-            },
+            "chat_id": {"type": "string"},
             "media": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Paths of files to attach.",
+                "description": "Paths of files.",
             },
             "buttons": {
                 "type": "array",
                 "items": {"type": "array", "items": {"type": "string"}},
-                "description": "Rows of labels that the reader may press instead of typing them.",
+                "description": "Rows of labels to answer with.",
             },
         },
         "required": ["content"],

@@ -13,24 +13,16 @@ from nanobot_tool_my.config import MyConfig
 MY = ToolDefinition(
     name="my",
     description=(
-        "Look at yourself: your model, limits, version and workspace, the chat and user of this "
-        "turn, and your notes (scratchpad) of this conversation. 'check' without a key shows all; "
-        "with a key one thing, such as model, request.channel or scratchpad.plan. 'set' keeps a "
-        "note of this conversation under a key, where the user has allowed it; null removes it."
+        "Look at yourself: model, limits, version, workspace, chat and user of this turn, and your "
+        "notes (scratchpad) of this conversation. 'check' shows all, or one key such as model, "
+        "request.channel or scratchpad.plan. 'set' keeps a note under a key, if the user allows it."
     ),
     parameters={
         "type": "object",
         "properties": {
-            "action": {
-                "type": "string",
-                "enum": ["check", "set"],
-                "description": "Look, or keep a note.",
-            },
-            "key": {
-                "type": "string",
-                "description": "What to look at, or the name of the note; dots lead into objects.",
-            },
-            "value": {"description": "The note: any JSON value; null removes it."},
+            "action": {"type": "string", "enum": ["check", "set"]},
+            "key": {"type": "string"},
+            "value": {"description": "Any JSON; null removes the note."},
         },
         "required": ["action"],
         "additionalProperties": False,

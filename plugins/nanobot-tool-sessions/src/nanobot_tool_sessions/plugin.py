@@ -14,18 +14,13 @@ _EFFECTS = Effects(read_only=True)
 _LIST = ToolDefinition(
     name="list_sessions",
     description=(
-        "List earlier conversations of this user, the newest first, with their keys and what was "
-        "said last. Use it when the user speaks of another chat."
+        "List this user's earlier conversations, newest first, with their keys and what was said "
+        "last. Use it when the user speaks of another chat."
     ),
     parameters={
         "type": "object",
         "properties": {
-            "limit": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 50,
-                "description": "How many, 20 when left out.",
-            }
+            "limit": {"type": "integer", "minimum": 1, "maximum": 50},
         },
         "additionalProperties": False,
     },
@@ -34,19 +29,11 @@ _LIST = ToolDefinition(
 )
 _SEARCH = ToolDefinition(
     name="search_sessions",
-    description=(
-        "Search this user's earlier conversations for messages that hold all of some words; "
-        "returns excerpts, the newest conversations first."
-    ),
+    description="Search this user's earlier conversations; returns excerpts, newest first.",
     parameters={
         "type": "object",
         "properties": {
-            "query": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 500,
-                "description": "Words that must all be in one message; case does not matter.",
-            }
+            "query": {"type": "string", "description": "Words that are all in one message."},
         },
         "required": ["query"],
         "additionalProperties": False,
@@ -57,28 +44,15 @@ _SEARCH = ToolDefinition(
 _READ = ToolDefinition(
     name="read_session",
     description=(
-        "Read messages of an earlier conversation of this user: the last ones, those before a "
-        "number, or those that match a query."
+        "Read messages of an earlier conversation: the last ones, those before a number, or those "
+        "that hold all words of a query."
     ),
     parameters={
         "type": "object",
         "properties": {
-            "session_key": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 500,
-                "description": "The key, as list_sessions and search_sessions show it.",
-            },
-            "query": {
-                "type": "string",
-                "maxLength": 500,
-                "description": "Read only messages that hold all these words.",
-            },
-            "before": {
-                "type": "integer",
-                "minimum": 1,
-                "description": "Read what comes before the message of this number.",
-            },
+            "session_key": {"type": "string", "maxLength": 500},
+            "query": {"type": "string"},
+            "before": {"type": "integer"},
         },
         "required": ["session_key"],
         "additionalProperties": False,

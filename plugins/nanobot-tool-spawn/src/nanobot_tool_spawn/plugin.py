@@ -13,29 +13,23 @@ from nanobot_tool_spawn.config import SpawnConfig
 SPAWN = ToolDefinition(
     name="spawn",
     description=(
-        "Hand work on to a subagent that has a conversation of its own and knows nothing of this "
-        "one. Use it for work that takes long, or that can be done beside other work. Its result "
-        "comes later as a message, unless you wait for it; until then go on, or end your turn. "
-        "It can not ask the user and can not hand work on itself."
+        "Hand work that is long, or can be done beside other work, to a subagent. Its result comes "
+        "later as a message, unless you wait; until then go on, or end your turn. It knows nothing "
+        "of this conversation and can neither ask the user nor hand work on."
     ),
     parameters={
         "type": "object",
         "properties": {
             "task": {
                 "type": "string",
-                "description": "All that the subagent must know: what to do, where, and what to "
-                "report.",
+                "description": "All it must know: what to do, where, what to report.",
             },
-            "label": {"type": "string", "description": "What the user calls it, in a few words."},
+            "label": {"type": "string", "description": "Shown to the user."},
             "profile": {
                 "type": "string",
-                "description": "Kind of subagent, by its configured name; leave it out for the "
-                "usual one. A wrong name is answered with those there are.",
+                "description": "A configured kind, if any.",
             },
-            "wait": {
-                "type": "boolean",
-                "description": "True to wait for the result and read it at once.",
-            },
+            "wait": {"type": "boolean"},
         },
         "required": ["task"],
         "additionalProperties": False,

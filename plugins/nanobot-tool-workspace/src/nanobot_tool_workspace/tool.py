@@ -20,8 +20,8 @@ from nanobot_tool_workspace.loading import Shelf
 _STATUS = ToolDefinition(
     name="workspace_tools",
     description=(
-        "Tell why files in the folder tools of the workspace are not loaded as tools: they wait "
-        "for the owner's approval, or are broken."
+        "Tell why files in the workspace's folder tools are not loaded: they wait for the owner's "
+        "approval, or are broken."
     ),
     parameters={"type": "object", "properties": {}, "additionalProperties": False},
     effects=Effects(read_only=True),

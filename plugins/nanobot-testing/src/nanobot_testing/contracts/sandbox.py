@@ -37,6 +37,8 @@ _CANARY = "CANARY-b52e07"
 _PYTHON = "/usr/bin/python3"
 _PROBES = Path(sandbox_probes.__file__).read_text()
 _NOBODY = 65534
+_NEEDED = ("concurrent.futures.thread", "nanobot_tool_exec.process", "nanobot_tool_exec.sandbox")
+_specs: dict[str, Any] = {}
 
 _USERS_RIGHT = frozenset({"reads_outside", "changes_a_file_outside", "connects_to_the_machine"})
 """What succeeds where a jail shows the user's files and lets into the network."""
@@ -158,11 +160,22 @@ class SandboxContract(PluginContract):
     @asynccontextmanager
     async def opened(self, world: World) -> AsyncIterator[Any]:
         """Open the sandbox; does without the test where it can not work."""
-        spec = load_spec(self.plugin)
-        async with open_spec(spec, self.config, world.root, plugin=self.plugin) as sandbox:
+        async with open_spec(self._spec(), self.config, world.root, plugin=self.plugin) as sandbox:
             if reason := await sandbox.available():
                 unavailable(reason)
             yield sandbox
+
+    def _spec(self) -> Any:
+        """Return what the plugin offers, everything imported that it and the supervisor need.
+
+        Another user may not be able to read the environment that these tests run in.
+        """
+        spec = _specs.get(self.plugin)
+        if spec is None:
+            spec = _specs[self.plugin] = load_spec(self.plugin)
+            for module in (spec.factory.partition(":")[0], *_NEEDED):
+                import_module(module)
+        return spec
 
     def attempts(self, world: World, identity: int, jail: Any) -> set[str]:
         """Return which attempts succeed in a jail, or without any."""
@@ -176,6 +189,7 @@ class SandboxContract(PluginContract):
                 with sandbox.confine(launch, jail) as confined:
                     return await asyncio.to_thread(_successes, confined, world.workspace)
 
+        self._spec()
         return as_somebody(identity, lambda: run(go(), seconds=60))
 
     def commands(self, world: World, identity: int, scripts: Sequence[str], jail: Any) -> list[Any]:
@@ -185,6 +199,7 @@ class SandboxContract(PluginContract):
             async with self.opened(world) as sandbox:
                 return [await _run_command(sandbox, script, world, jail) for script in scripts]
 
+        self._spec()
         return as_somebody(identity, lambda: run(go(), seconds=120))
 
     # --- the promises -----------------------------------------------------------------------------
@@ -235,6 +250,7 @@ class SandboxContract(PluginContract):
     def test_nothing_outlives_nanobot(self, world: World, identity: int) -> None:
         with _alive(world, identity) as alive:
             script = _LINGERING + "sleep 1000"
+            self._spec()
             nanobot = os.fork()
             if not nanobot:
                 try:
