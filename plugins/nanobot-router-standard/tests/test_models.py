@@ -528,3 +528,15 @@ def test_a_vendor_with_several_keys_is_asked_with_each(shop: Any) -> None:
     assert [choice.credential for choice in choices] == ["acme", "acme#2", "acme#3"]
     assert [c.section.api_key.reveal() for c in choices[1:]] == ["key-two-2", "key-three-3"]
     assert {choice.requests_per_minute for choice in choices} == {9}
+
+
+def test_a_model_whose_vendor_is_known_by_its_name_names_the_missing_key(shop: Any) -> None:
+    shop.sell("acme", default_model="m", keywords=("acme",), env_keys=("ACME_KEY",))
+    shop.defaults["model"] = "acme-large-2"
+    with pytest.raises(ConfigError) as caught:
+        shop.presets()
+    assert (
+        caught.value.message
+        == "provider 'acme' has no key, so model 'acme-large-2' can not be asked"
+    )
+    assert caught.value.remedy.startswith("Set ACME_KEY in the environment")

@@ -18,7 +18,7 @@ from nanobot_settings.spelling import snake
 from nanobot_router_standard import refusals
 from nanobot_router_standard.detection import owner_of_address, owner_of_key
 from nanobot_router_standard.probing import first_model, listening
-from nanobot_router_standard.rules import choose, prefix_of, vendors_set_up
+from nanobot_router_standard.rules import choose, owners, prefix_of, vendors_set_up
 
 
 @asynccontextmanager
@@ -203,6 +203,8 @@ class Models:
             spec = self._plugin(prefix)[0].spec
             assert isinstance(spec, ProviderSpec)
             return refusals.no_key(spec, model)
+        for owner in owners(model, candidates):
+            return refusals.no_key(candidates[owner].spec, model)
         if any(status.entry.id == f"providers.{prefix}" for status in self._host.statuses()):
             self._unusable.setdefault(prefix, self._missing(prefix).message)
         reasons = [self._unusable.get(prefix), *self._unusable.values()]

@@ -76,6 +76,15 @@ def _by_keyword(model: str, everybody: Candidates) -> Route | None:
     ``spark-max`` has nothing to do with ``ark``, and ``volcengine-plan/x`` is not for
     ``volcengine``, with or without a key for the plan.
     """
+    for name, keyword in owners(model, everybody).items():
+        if everybody[name].has_key:
+            reason = f"the model's name contains {keyword!r}"
+            return Route(provider=name, model=model, reason=reason)
+    return None
+
+
+def owners(model: str, everybody: Candidates) -> dict[str, str]:
+    """Return whose model it is by its name, with the keyword that says so; the key matters not."""
     text = _words(model)
     found = [
         (len(keyword), name, keyword)
@@ -84,11 +93,7 @@ def _by_keyword(model: str, everybody: Candidates) -> Route | None:
         if _words(keyword) in text
     ]
     longest = max((length for length, _, _ in found), default=0)
-    for length, name, keyword in found:
-        if length == longest and everybody[name].has_key:
-            reason = f"the model's name contains {keyword!r}"
-            return Route(provider=name, model=model, reason=reason)
-    return None
+    return {name: keyword for length, name, keyword in found if length == longest}
 
 
 def _words(text: str) -> str:
