@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nanobot import log
 from nanobot.errors import ConfigError, NanobotError
 from nanobot.specs import CommandSpec
 from nanobot_channel_telegram.config import TelegramConfig
@@ -220,6 +221,7 @@ def test_an_open_group_needs_the_privacy_mode_off(connected: Any, capsys: Any) -
     async def work(channel: Any, server: Any, host: Host) -> None:
         return None
 
+    log.configure(level="warning")  # standard error is another one for each test
     connected(work, groupPolicy="open")
     assert "/setprivacy" in capsys.readouterr().err
     connected(work)

@@ -22,7 +22,7 @@ from nanobot_security import Disk
 from nanobot_tool_files.walking import IGNORED, Limits, Stop, check
 
 _OPTIONS = (
-    *("--no-config", "--no-messages", "--no-ignore", "--hidden", "--text", "--crlf"),
+    *("--no-config", "--no-messages", "--no-ignore", "--hidden", "--text"),
     *("--encoding=none", "--max-filesize=100M", "--files-with-matches", "--null", "--color=never"),
 )
 _LOOK_S = 0.1
@@ -55,8 +55,9 @@ def translate(pattern: str) -> str | None:
             continue
         if in_class and (sign == "[" or (sign in "&~-" and out[-1] == sign)):
             return None  # named classes, and what only ripgrep takes for operations on sets
+        # A line may end with CRLF, which ripgrep would count to the line.
+        out.append(r"(?:\r?$)" if sign == "$" and not in_class else sign)
         in_class = sign != "]" if in_class else sign == "["
-        out.append(sign)
     return "".join(out)
 
 
