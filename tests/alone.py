@@ -31,6 +31,7 @@ def check(wheels: Path, folder: Path) -> tuple[str, bool, str]:
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     tools = [*TOOLS, *project.get("dependency-groups", {}).get("test", [])]
     with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)  # some tests become another user, who must be able to read it
         python = Path(place) / "bin" / "python"
         install = [UV, "pip", "install", "--quiet", "--python", python, "--find-links", wheels]
         steps: list[list[str | Path]] = [
