@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +110,29 @@ def execute(workspace: Path, open_exec: Open) -> Execute:
         return run(go())
 
     return call
+
+
+Call = Callable[..., Awaitable[ToolResult]]
+
+
+@pytest.fixture
+def opened(open_exec: Any, workspace: Path) -> Any:
+    """Return a context with a function that calls a tool on behalf of a user."""
+
+    @asynccontextmanager
+    async def start(**config: object) -> AsyncIterator[Call]:
+        async with open_exec(config) as tool:
+
+            async def call(name: str, *, user: str = "alice", **arguments: object) -> ToolResult:
+                turn = make_turn(workspace, restricted=False, user=user)
+                result: ToolResult = await tool.call(
+                    ToolRequest(name=name, arguments=arguments), turn
+                )
+                return result
+
+            yield call
+
+    return start
 
 
 @pytest.fixture

@@ -5,40 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nanobot.errors import ToolError
 from nanobot.messages import ToolResult
-from nanobot.tool import ToolRequest
-from nanobot_testing import make_turn, run
+from nanobot_testing import run
 from nanobot_tool_exec import sessions
 
-Call = Callable[..., Awaitable[ToolResult]]
 ECHO = 'while read -r line; do echo "got $line"; done; echo bye'
-
-
-@pytest.fixture
-def opened(open_exec: Any, workspace: Path) -> Any:
-    """Return a context with a function that calls a tool on behalf of a user."""
-
-    @asynccontextmanager
-    async def start(**config: object) -> AsyncIterator[Call]:
-        async with open_exec(config) as tool:
-
-            async def call(name: str, *, user: str = "alice", **arguments: object) -> ToolResult:
-                turn = make_turn(workspace, restricted=False, user=user)
-                result: ToolResult = await tool.call(
-                    ToolRequest(name=name, arguments=arguments), turn
-                )
-                return result
-
-            yield call
-
-    return start
 
 
 def session_id(result: ToolResult) -> str:

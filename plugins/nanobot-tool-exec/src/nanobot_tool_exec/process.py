@@ -28,14 +28,14 @@ class Job:
 
     Args:
         timeout: Seconds, None for no limit.
-        interactive: It can be written to, and both of its streams are captured as one. Otherwise
-            its standard input is empty.
+        output: Takes both streams as one; then the command can be written to as well. Without it
+            each stream is kept by itself, in memory, and standard input is empty.
     """
 
     launch: Launch
     cwd: Path
     timeout: float | None
-    interactive: bool = False
+    output: Capture | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,9 +56,9 @@ class Outcome:
 class Process(asyncio.SubprocessProtocol):
     """A command that was started, and what it has printed."""
 
-    def __init__(self, *, merged: bool) -> None:
-        self.stdout = Capture()
-        self.stderr = self.stdout if merged else Capture()
+    def __init__(self, output: Capture | None) -> None:
+        self.stdout = output or Capture()
+        self.stderr = output or Capture()
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
         self.stdin: asyncio.WriteTransport | None = None
@@ -89,12 +89,6 @@ class Process(asyncio.SubprocessProtocol):
     @property
     def code(self) -> int:
         return self.transport.get_returncode() or 0
-
-    def take(self) -> Capture:
-        """Return the output since the last time."""
-        taken = self.stdout
-        self.stdout = self.stderr = Capture()
-        return taken
 
     async def wait_until(self, reached: Callable[[], bool]) -> None:
         """Wait until something is true, looking again whenever the command gave a sign of life."""
@@ -157,10 +151,10 @@ class Runner:
 
 async def _open(job: Job) -> Process:
     loop = asyncio.get_running_loop()
-    stdin, writer = os.pipe() if job.interactive else (None, None)
+    stdin, writer = os.pipe() if job.output else (None, None)
     try:
         _, process = await loop.subprocess_exec(
-            lambda: Process(merged=job.interactive),
+            lambda: Process(job.output),
             *(sys.executable, "-I", "-S", _SUPERVISOR, str(stdin or "-"), *job.launch.argv),
             cwd=job.cwd,
             env=job.launch.env,

@@ -7,11 +7,14 @@ import itertools
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nanobot.errors import ToolError
 from nanobot.identity import Scope
 
+from nanobot_tool_exec.output import Capture, nameless_file
 from nanobot_tool_exec.process import Job, Outcome, Process, Runner
 
 LIMIT = 8
@@ -43,13 +46,19 @@ class Owner:
 
 
 class Session:
-    """A command that is running, or has ended and not been asked for since."""
+    """A command that is running, or has ended and not been asked for since.
 
-    def __init__(self, name: str, owner: Owner, command: str) -> None:
+    Args:
+        command: What to call it in a list.
+        output: What it printed since somebody last asked.
+    """
+
+    def __init__(self, name: str, owner: Owner, command: str, output: Capture) -> None:
         loop = asyncio.get_running_loop()
         self.id = name
         self.owner = owner
         self.command = command
+        self.output = output
         self.process: asyncio.Future[Process] = loop.create_future()
         self.task: asyncio.Task[Outcome]
         self.patience = asyncio.timeout(None)
@@ -81,6 +90,11 @@ class Session:
         """Let the command read the end of its input."""
         self._stdin().close()
 
+    async def stop(self) -> None:
+        """End the command with all that it started."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
     def _stdin(self) -> asyncio.WriteTransport:
         stdin = self.process.result().stdin
         if stdin is None or stdin.is_closing() or not self.running:
@@ -89,10 +103,15 @@ class Session:
 
 
 class Sessions:
-    """All of a tool's; leave it with `aclose`, which ends them."""
+    """All of a tool's; leave it with `aclose`, which ends them.
 
-    def __init__(self, runner: Runner) -> None:
+    Args:
+        folder: Where their output is kept.
+    """
+
+    def __init__(self, runner: Runner, folder: Path) -> None:
         self._runner = runner
+        self._folder = folder
         self._all: dict[str, Session] = {}
         self._names = itertools.count(1)
 
@@ -100,20 +119,22 @@ class Sessions:
         self,
         owner: Owner,
         command: str,
-        enter: Callable[[], AbstractAsyncContextManager[Job]],
+        enter: Callable[[Capture], AbstractAsyncContextManager[Job]],
     ) -> Session:
         """Start a command, and return once it runs.
 
         Args:
             command: What to call it in a list.
-            enter: Makes the job, and keeps what it needs until it has ended.
+            enter: Makes the job that prints into a capture, and keeps what it needs until it has
+                ended.
 
         Raises:
             ToolError: There are too many sessions, or the job can not be made.
             OSError: It could not be started.
         """
         self._make_room()
-        session = Session(str(next(self._names)), owner, command)
+        output = Capture(partial(nameless_file, self._folder))
+        session = Session(str(next(self._names)), owner, command, output)
         session.task = asyncio.create_task(self._live(session, enter))
         self._all[session.id] = session
         try:
@@ -146,23 +167,25 @@ class Sessions:
         return [one for one in self._all.values() if one.owner == owner]
 
     def forget(self, session: Session) -> None:
-        """Take a session that has ended off the list."""
+        """Take a session that has ended off the list, with its output."""
         self._all.pop(session.id, None)
+        session.output.clear()
 
     async def end(self, session: Session) -> None:
         """End a command with all that it started, and forget the session."""
-        self.forget(session)
-        session.task.cancel()
-        await asyncio.wait([session.task])
+        try:
+            await session.stop()
+        finally:
+            self.forget(session)
 
     async def aclose(self) -> None:
         """End all."""
         await asyncio.gather(*(self.end(one) for one in list(self._all.values())))
 
     async def _live(
-        self, session: Session, enter: Callable[[], AbstractAsyncContextManager[Job]]
+        self, session: Session, enter: Callable[[Capture], AbstractAsyncContextManager[Job]]
     ) -> Outcome:
-        async with enter() as job, session.patience:
+        async with enter(session.output) as job, session.patience:
             session.patience.reschedule(asyncio.get_running_loop().time() + IDLE_S)
             return await self._runner.run(job, session.process.set_result)
 

@@ -45,7 +45,6 @@ class _Order:
     cwd: Path
     workspace: Workspace
     timeout: float | None
-    interactive: bool
 
 
 class ExecTool:
@@ -58,7 +57,7 @@ class ExecTool:
         self._confinement = confinement
         self._runner = runner
         self._own = own
-        self._sessions = Sessions(runner)
+        self._sessions = Sessions(runner, own)
         self._guard = Guard(allow=config.allow_patterns, deny=config.deny_patterns)
         self._shell = shutil.which("bash", path="/bin:/usr/bin:/usr/local/bin") or "/bin/sh"
 
@@ -92,7 +91,6 @@ class ExecTool:
             cwd=await asyncio.to_thread(_folder, arguments, turn),
             workspace=turn.workspace,
             timeout=timeout or (self._config.timeout or None if patience is None else None),
-            interactive=patience is not None,
         )
         await asyncio.to_thread(self._check, order)
         try:
@@ -136,7 +134,7 @@ class ExecTool:
                 )
 
     @asynccontextmanager
-    async def _confined(self, order: _Order) -> AsyncIterator[Job]:
+    async def _confined(self, order: _Order, output: Capture | None = None) -> AsyncIterator[Job]:
         env = scrubbed(os.environ, self._config)
         if self._config.sandbox and order.workspace.restricted:
             env = homed(env, order.workspace.root)
@@ -147,7 +145,7 @@ class ExecTool:
                 launch=confined,
                 cwd=order.cwd,
                 timeout=order.timeout,
-                interactive=order.interactive,
+                output=output,
             )
 
     async def _run(self, order: _Order, limit: int) -> ToolResult:
@@ -171,29 +169,32 @@ class ExecTool:
         if closes and session.running:
             session.close_stdin()
         if ends:
-            await self._sessions.end(session)
+            await session.stop()
         elif awaited:
             seconds = (_USUAL_WAIT_MS if longest is None else longest) / 1000
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await process.wait_until(lambda: process.ended or awaited in process.stdout)
+                    await process.wait_until(lambda: process.ended or awaited in session.output)
         else:
             seconds = (_USUAL_YIELD_MS if patience is None else patience) / 1000
             await asyncio.wait([session.task], timeout=seconds)
         return await self._report(session, limit)
 
     async def _report(self, session: Session, limit: int) -> ToolResult:
-        process = session.process.result()
-        if process.ended:
+        if session.process.result().ended:
             await asyncio.wait([session.task])
-        output = process.take()
-        if session.running:
+        running = session.running
+        if running:
             ending = _Ending(f"Process running. session_id: {session.id}")
         else:
-            self._sessions.forget(session)
             ending = _ending_of(session.task)
         ending = _Ending(f"{ending.text}\nElapsed: {session.elapsed:.1f} s", ending.kind)
-        return _result(output, Capture(), ending, limit)
+        result = _result(session.output, Capture(), ending, limit)
+        if running:
+            session.output.clear()
+        else:
+            self._sessions.forget(session)
+        return result
 
     def _list(self, owner: Owner) -> ToolResult:
         lines = [
