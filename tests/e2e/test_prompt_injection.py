@@ -570,11 +570,6 @@ def test_what_a_search_finds_is_marked(stage: Stage) -> None:
 OUTSIDE = "from outside"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the mark of a result is in the transcript, but only web_fetch tells the model",
-)
 @pytest.mark.parametrize("way", ["exec", "read_file", "spawn", "email"])
 def test_the_model_is_told_what_comes_from_outside(stage: Stage, way: str) -> None:
     path = stage.outside / "notes.txt"

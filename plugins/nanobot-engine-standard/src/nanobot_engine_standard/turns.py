@@ -23,6 +23,7 @@ from nanobot.messages import (
 )
 
 from nanobot_engine_standard import tokens
+from nanobot_engine_standard.foreign import noted_message, noted_result
 
 INTERRUPTED = ToolResult.error(
     "interrupted",
@@ -79,7 +80,7 @@ class Step:
             text=self.text,
             reasoning=self.reasoning,
             tool_uses=tuple(
-                ToolUse(call=call, result=self.results.get(call.id, INTERRUPTED))
+                ToolUse(call=call, result=noted_result(self.results.get(call.id, INTERRUPTED)))
                 for call in self.calls
             ),
         )
@@ -204,7 +205,8 @@ class TurnRecord:
             last = messages[-1] if messages else None
             if isinstance(step, UserMessage):
                 again = isinstance(last, UserMessage)
-                spoken = joined(last, step) if isinstance(last, UserMessage) else step
+                said = noted_message(step)
+                spoken = joined(last, said) if isinstance(last, UserMessage) else said
                 put(spoken, tokens.of_message(spoken), instead=again)
                 continue
             made, size = step.sized()

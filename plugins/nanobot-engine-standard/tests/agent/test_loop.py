@@ -26,6 +26,7 @@ from nanobot.messages import (
     text_of,
 )
 from nanobot.specs import ToolDefinition, ToolSpec
+from nanobot_engine_standard.foreign import NOTE
 from nanobot_engine_standard.toolbox import MAX_PARALLEL
 from nanobot_testing import run
 
@@ -338,7 +339,7 @@ def test_tools_that_are_known_only_when_open(lab: Any, lab_module: Any) -> None:
     assert [t.name for t in lab.model.requests[-1].tools] == ["dyn_0", "dyn_1"]
     assert dynamic.asked == 2, "asked once a turn"
     result = lab.model.requests[1].messages[-1].tool_uses[0].result
-    assert result.text == "dyn_0" and result.parts[0].trust is Trust.UNTRUSTED
+    assert result.text == f"{NOTE}\ndyn_0" and result.parts[0].trust is Trust.UNTRUSTED
 
 
 @pytest.mark.parametrize("made", [RuntimeError("server gone"), 7, ("no definition",)])

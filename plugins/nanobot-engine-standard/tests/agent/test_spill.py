@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from nanobot.engine import Limits
 from nanobot.events import ToolFinished
 from nanobot.messages import Image, Text, ToolResult, Trust
+from nanobot_engine_standard.foreign import NOTE
 from nanobot_engine_standard.spill import PREVIEW_CHARS
 
 LONG = "".join(f"line {n}\n" for n in range(5000))
@@ -26,10 +28,11 @@ def test_a_long_result_is_kept_in_a_file(lab: Any, lab_module: Any) -> None:
     (file,) = _spilled(lab)
     assert file.read_text() == LONG and stat.S_IMODE(file.stat().st_mode) == 0o600
     (part,) = lab.model.requests[-1].messages[-1].tool_uses[0].result.parts
-    assert part.text.startswith(LONG[:PREVIEW_CHARS]) and len(part.text) < PREVIEW_CHARS + 300
+    shown = part.text.removeprefix(f"{NOTE}\n")
+    assert shown.startswith(LONG[:PREVIEW_CHARS]) and len(shown) < PREVIEW_CHARS + 300
     assert f".nanobot/tool-results/{file.name}" in part.text and str(len(LONG)) in part.text
     assert part.trust is Trust.UNTRUSTED, "the mark survives"
-    assert lab.of(events, ToolFinished)[0].result.parts == (part,)
+    assert lab.of(events, ToolFinished)[0].result.parts == (replace(part, text=shown),)
     assert (lab.instance.workspace / f".nanobot/tool-results/{file.name}").exists()
 
 
