@@ -86,3 +86,9 @@ def test_a_plugin_that_reads_the_section_judges_it_itself(loaded: Load) -> None:
 def test_networks_from_the_environment_are_given_the_benefit_of_the_doubt() -> None:
     assert is_private("10.0.0.1", ["192.168.0.0/16"])
     assert not is_private("10.0.0.1", ["${MY_NETWORK}"])
+
+
+def test_a_section_is_left_to_its_plugin_before_that_is_loaded(loaded: Load) -> None:
+    config = loaded({"gateway": {"token": "t", "port": 1}})
+    assert "unknown key" in told(config)
+    assert not check(config, {}, installed={"services": ["http"]})

@@ -28,7 +28,7 @@ from nanobot_settings.validation import validate
 
 from nanobot_cli_admin.known import ELSEWHERE, KINDS, NAMES
 from nanobot_cli_admin.lint import lint
-from nanobot_cli_admin.shapes import SHAPES
+from nanobot_cli_admin.shapes import OWNERS, SHAPES
 
 Place = tuple[str, ...]
 
@@ -96,7 +96,8 @@ def unclaimed(
         known = _is_read(place, claimed) or name in names.get(kind, ())
         if value is not None and not known and not _is_off(value):
             yield _missing(place, value, distribution(kind, name))
-    yield from _shared(document, claimed, environ)
+    owned = claimed | {(s,) for s, (kind, name) in OWNERS.items() if name in names.get(kind, ())}
+    yield from _shared(document, owned, environ)
     yield from _strays(document, kinds, claimed)
 
 

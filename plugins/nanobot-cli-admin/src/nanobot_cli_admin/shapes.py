@@ -62,3 +62,6 @@ class Gateway(ConfigModel):
 
 SHAPES: dict[str, type[ConfigModel]] = {"api": Api, "channels": Channels, "gateway": Gateway}
 """By section; an object inside one is another plugin's section."""
+
+OWNERS = {"gateway": ("services", "http")}
+"""Plugins that read such a section as their own, and judge it when they are loaded."""
