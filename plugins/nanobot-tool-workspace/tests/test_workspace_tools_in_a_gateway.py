@@ -64,7 +64,7 @@ def test_they_work_and_replace_nothing(chats: Any) -> None:
 
     chats.run(go)
     rolled, refused, greeted = chats.results()
-    assert rolled.text == "the workspace says 5"
+    assert rolled.text.endswith("\nthe workspace says 5")
     assert refused.kind == "bad_arguments"
     assert greeted.text == "the plugin says hello"
 
@@ -83,4 +83,4 @@ def test_the_agent_can_not_make_itself_tools(chats: Any) -> None:
     chats.run(go)
     unknown, told = chats.results()
     assert unknown.kind == "unknown_tool"
-    assert told.text == "dice.py: it waits for the owner's approval: nanobot tools trust"
+    assert told.text.endswith("\ndice.py: it waits for the owner's approval: nanobot tools trust")
