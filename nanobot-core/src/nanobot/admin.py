@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nanobot._boot.boot import Parts as Parts, assemble as assemble, open_router as open_router
     from nanobot._boot.boot import Opened as Opened, open_instance as open_instance
+    from nanobot._boot.boot import RouterContext as RouterContext
     from nanobot._boot.desk import HostDesk as HostDesk
     from nanobot._boot.sections import Sections as Sections
     from nanobot._config.config import Config as Config, ConfigRefused as ConfigRefused
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # fmt: on
 
 _HOMES = {
-    "_boot.boot": "Opened Parts assemble open_instance open_router",
+    "_boot.boot": "Opened Parts RouterContext assemble open_instance open_router",
     "_boot.desk": "HostDesk",
     "_boot.sections": "Sections",
     "_config.config": "Config ConfigRefused build load section_path",

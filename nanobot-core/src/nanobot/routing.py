@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from nanobot.context import PluginContext
 from nanobot.engine import ModelChoice
 from nanobot.specs import ProviderSpec, Spec
-
-if TYPE_CHECKING:
-    from nanobot.admin import Parts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,19 +62,8 @@ class Route:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RouterContext(PluginContext):
-    """What a router's factory receives.
-
-    Args:
-        parts: The configuration and the plugins of the instance.
-    """
-
-    parts: Parts
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class RouterSpec(Spec):
-    """A router; its factory opens a `Router` with a `RouterContext`."""
+    """A router; its factory opens a `Router` with a `nanobot.admin.RouterContext`."""
 
 
 class Router(Protocol):

@@ -27,7 +27,7 @@ from nanobot.errors import ConfigError
 from nanobot.findings import AdviceRequest, Finding
 from nanobot.messages import Workspace
 from nanobot.paths import Instance, private_dir
-from nanobot.routing import Router, RouterContext
+from nanobot.routing import Router
 
 TURN_KINDS = (
     *("engines", "routers", "routes", "tools", "commands", "prompts", "middleware", "observers"),
@@ -46,6 +46,17 @@ class Parts:
     registry: Registry
     sections: Sections
     instance: Instance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouterContext(PluginContext):
+    """What a router's factory receives.
+
+    Args:
+        parts: The configuration and the plugins of the instance.
+    """
+
+    parts: Parts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from nanobot.admin import Defaults, Fallback, Parts, Plugin, Preset
+from nanobot.admin import Defaults, Fallback, Parts, Plugin, Preset, RouterContext
 from nanobot.config import PluginConfig, Secret
 from nanobot.engine import ModelChoice
 from nanobot.errors import ConfigError, NanobotError, PluginMissing
-from nanobot.routing import Candidate, Route, RouterContext, RouteRequest
+from nanobot.routing import Candidate, Route, RouteRequest
 from nanobot.specs import ProviderSpec
 from nanobot_settings.keys import lookup
 from nanobot_settings.spelling import snake

@@ -13,8 +13,8 @@ from mcp.client import ClientRequestContext
 from nanobot.desk import Desk, NoDesk, Question
 from nanobot.errors import ToolError
 
+from nanobot_tool_mcp.call import Call
 from nanobot_tool_mcp.catalog import clean
-from nanobot_tool_mcp.server import Call
 
 MAX_FIELDS = 8
 MAX_TRIES = 3

@@ -15,12 +15,13 @@ from nanobot.messages import ToolResult
 from pydantic import ValidationError
 
 from nanobot_tool_mcp.asking import Asker, can_ask
+from nanobot_tool_mcp.call import Call
 from nanobot_tool_mcp.catalog import Item
 from nanobot_tool_mcp.connection import Connection, Hooks
 from nanobot_tool_mcp.dialing import dialer
 from nanobot_tool_mcp.listing import list_items
 from nanobot_tool_mcp.results import Reader, failure
-from nanobot_tool_mcp.server import Call, Server
+from nanobot_tool_mcp.server import Server
 
 _KINDS = {
     types.INVALID_PARAMS: "bad_arguments",

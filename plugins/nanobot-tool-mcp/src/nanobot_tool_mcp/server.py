@@ -7,39 +7,20 @@ first call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nanobot.context import PluginContext
 from nanobot.errors import describe
 from nanobot.log import redact
-from nanobot.messages import ToolResult, Turn
+from nanobot.messages import ToolResult
 
+from nanobot_tool_mcp.call import Call, Calls
 from nanobot_tool_mcp.catalog import Item
 from nanobot_tool_mcp.config import ServerConfig
 from nanobot_tool_mcp.naming import wrapped
 from nanobot_tool_mcp.pins import Pins, identity
-
-if TYPE_CHECKING:
-    from nanobot_tool_mcp.calling import Caller
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
-    """One call as the model made it.
-
-    Args:
-        id: Id of the model's call.
-        repeatable: It may be carried out twice.
-    """
-
-    item: Item
-    arguments: Mapping[str, object]
-    turn: Turn
-    id: str
-    repeatable: bool
 
 
 class Server:
@@ -50,7 +31,7 @@ class Server:
         self.config = config
         self.pins = Pins(context.data / "pins", name, identity(config), auto=config.trust == "auto")
         self._context = context
-        self._caller: asyncio.Task[Caller] | None = None
+        self._caller: asyncio.Task[Calls] | None = None
 
     def offered(self) -> list[Item]:
         """Return what is approved and not left out by configuration."""
@@ -102,14 +83,14 @@ class Server:
             caller = await self._caller
             await caller.aclose()
 
-    async def _called(self) -> Caller:
+    async def _called(self) -> Calls:
         if self._caller is None:
             self._caller = asyncio.create_task(self._make())
         return await asyncio.shield(self._caller)
 
-    async def _make(self) -> Caller:
+    async def _make(self) -> Calls:
         module: Any = await asyncio.to_thread(import_module, "nanobot_tool_mcp.calling")
-        caller: Caller = module.Caller(self, self._context)
+        caller: Calls = module.Caller(self, self._context)
         return caller
 
     def _is_enabled(self, item: Item) -> bool:

@@ -15,10 +15,11 @@ from nanobot.messages import Effects, Role, ToolResult, Turn
 from nanobot.specs import ToolDefinition
 from nanobot.tool import ToolRequest
 
+from nanobot_tool_mcp.call import Call
 from nanobot_tool_mcp.catalog import Item, Offer, offer
 from nanobot_tool_mcp.config import McpConfig
 from nanobot_tool_mcp.naming import unique, wrapped
-from nanobot_tool_mcp.server import Call, Server
+from nanobot_tool_mcp.server import Server
 
 FIRST_SIGHT_S = 3.0
 """Seconds to wait at start-up for servers that were never seen; the others are not waited for."""

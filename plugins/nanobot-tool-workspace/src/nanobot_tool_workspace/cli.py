@@ -12,8 +12,7 @@ from nanobot.admin import load
 from nanobot.errors import ConfigError
 from nanobot.paths import default_config_path
 
-from nanobot_tool_workspace.config import WorkspaceConfig
-from nanobot_tool_workspace.opening import FOLDER
+from nanobot_tool_workspace.config import FOLDER, WorkspaceConfig
 from nanobot_tool_workspace.plugin import SPEC
 from nanobot_tool_workspace.sources import Source, find
 from nanobot_tool_workspace.trust import Trust

@@ -7,6 +7,9 @@ from typing import Literal
 from nanobot.config import PluginConfig
 from pydantic import Field
 
+FOLDER = "tools"
+"""Where the files lie, below the workspace."""
+
 
 class WorkspaceConfig(PluginConfig):
     """What a user may set about the tools in the workspace."""

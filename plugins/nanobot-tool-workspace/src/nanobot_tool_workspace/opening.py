@@ -13,9 +13,8 @@ from nanobot.messages import Principal, Role, Scope, ToolResult, Turn
 from nanobot.specs import ToolDefinition
 from nanobot.tool import ToolRequest
 
-from nanobot_tool_workspace.config import WorkspaceConfig
+from nanobot_tool_workspace.config import FOLDER, WorkspaceConfig
 
-FOLDER = "tools"
 _HOST = Scope(principal=Principal(channel="cli", user="", role=Role.OWNER), session_key="")
 
 

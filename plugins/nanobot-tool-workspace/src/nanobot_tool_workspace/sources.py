@@ -9,7 +9,7 @@ from pathlib import Path
 from nanobot.errors import OutsideWorkspace, ToolError
 from nanobot_security import Disk
 
-from nanobot_tool_workspace.opening import FOLDER
+from nanobot_tool_workspace.config import FOLDER
 
 MAX_BYTES = 1024 * 1024
 MAX_FILES = 200
