@@ -169,6 +169,7 @@ def test_the_gate_decides_by_the_address_alone(row: dict[str, Any]) -> None:
     config = EmailConfig.model_validate({} if listed is None else {"allowFrom": listed})
     sender = author([value])
     mail = Incoming(id="1", sender=sender, chat=sender or "nobody", parts=(Text(text="hi"),))
+    # The gate asks its store for nothing else than who is paired.
     gate = Gate(NobodyPaired())  # type: ignore[arg-type]
     entry = gate.decide(mail, "email", "default", config).entry
     # An address is whole: "+4917@x.org" is not "4917@x.org".

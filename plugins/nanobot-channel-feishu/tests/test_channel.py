@@ -164,6 +164,7 @@ def test_only_what_a_setting_can_mend_is_final(
 
 
 def test_a_used_up_ticket_is_told(feishu: ModuleType, tmp_path: Path) -> None:
+    # A fixture hands the server's module over: mypy can not see its classes.
     class Forgetful(feishu.FeishuServer):  # type: ignore[misc, name-defined]
         def _endpoint(self, body: Any) -> Any:
             answer = super()._endpoint(body)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 
 EXCHANGE = """
 import asyncio, sys
@@ -50,8 +52,8 @@ def run(code: str, *arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_whole_exchange_needs_the_client_alone(feishu: object, tmp_path: object) -> None:
-    run(EXCHANGE, feishu.__file__, tmp_path)  # type: ignore[attr-defined]
+def test_a_whole_exchange_needs_the_client_alone(feishu: ModuleType, tmp_path: Path) -> None:
+    run(EXCHANGE, feishu.__file__, tmp_path)
 
 
 def test_others_get_the_whole_sdk() -> None:

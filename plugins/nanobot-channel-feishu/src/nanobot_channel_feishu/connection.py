@@ -35,6 +35,7 @@ _AT_ONCE = 32  # events in work; more wait in the connection
 Deliver = Callable[[bytes], Awaitable[None]]
 
 
+# `load` finds the client at run time: mypy can not see its class.
 class Connection(_ws.Client):  # type: ignore[misc, name-defined]
     """One long connection, from its making to its end.
 
